@@ -1,0 +1,144 @@
+// The arrows of docs/design/seams.md ("Who may import whom"), read from the import graph of the sources themselves.
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+
+const root = path.resolve(import.meta.dirname, '..');
+
+/**
+ * For each folder: what its files may import beside their own folder. A row holds for the files under its prefix; the
+ * longest prefix wins. `node:` = Node's built-in modules; `npm:NAME` = that package.
+ */
+const ARROWS: Record<string, readonly string[]> = {
+  'src/kernel/core/': [],
+  'src/kernel/abi.ts': [],
+  'src/kernel/plan.ts': [],
+  'src/kernel/hosted/': ['src/kernel/core/', 'src/kernel/abi.ts', 'src/kernel/plan.ts', 'node:'],
+  'src/sdk/': [
+    'src/kernel/abi.ts',
+    'src/kernel/plan.ts',
+    'src/kernel/hosted/linux.ts',
+    'src/kernel/hosted/landlock.ts',
+    'src/kernel/hosted/seccomp.ts',
+    'node:',
+  ],
+  'src/drivers/': ['src/sdk/', 'src/kernel/abi.ts', 'node:'],
+  'src/riscv/': [],
+  'src/vmm/devices/': ['#guest-memory'],
+  'src/vmm/firmware/': ['#guest-memory', 'src/vmm/devices/'],
+  'src/vmm/board/': ['src/vmm/devices/', 'src/vmm/firmware/'],
+  'src/vmm/hosted/': ['src/vmm/', 'src/riscv/', 'src/sdk/', 'src/kernel/abi.ts', 'node:'],
+  'src/policy/': ['src/kernel/plan.ts', 'npm:yaml', 'node:'],
+  'src/images/': ['node:'],
+  'src/cli/': [
+    'src/policy/',
+    'src/kernel/plan.ts',
+    'src/images/',
+    'src/kernel/hosted/linux.ts',
+    'src/kernel/hosted/landlock.ts',
+    'node:',
+  ],
+};
+
+export function importsOf(text: string): string[] {
+  const found = new Set<string>();
+  for (const match of text.matchAll(/^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm))
+    found.add(match[1] ?? '');
+  for (const match of text.matchAll(/^\s*import\s*['"]([^'"]+)['"]/gm)) found.add(match[1] ?? '');
+  for (const match of text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g)) found.add(match[1] ?? '');
+  return [...found];
+}
+
+/** What an import specifier in `file` means in the words of ARROWS. */
+function target(file: string, specifier: string): string {
+  if (specifier.startsWith('.')) return path.posix.normalize(path.posix.join(path.posix.dirname(file), specifier));
+  if (specifier.startsWith('node:') || specifier.startsWith('#')) return specifier;
+  const [scope = '', name = ''] = specifier.split('/');
+  return `npm:${scope.startsWith('@') ? `${scope}/${name}` : scope}`;
+}
+
+function rowFor(file: string): string | undefined {
+  return Object.keys(ARROWS)
+    .filter((prefix) => file.startsWith(prefix))
+    .toSorted((a, b) => b.length - a.length)[0];
+}
+
+export function wrongArrows(files: ReadonlyMap<string, string>): string[] {
+  const wrong: string[] = [];
+  for (const [file, text] of files) {
+    const row = rowFor(file);
+    if (row === undefined) {
+      wrong.push(`${file}: no row of the table says what it may import`);
+      continue;
+    }
+    const may = ARROWS[row] ?? [];
+    for (const specifier of importsOf(text)) {
+      const to = target(file, specifier);
+      const own = row.endsWith('/') && to.startsWith(row);
+      if (
+        !own &&
+        !may.some((prefix) => to === prefix || ((prefix.endsWith('/') || prefix === 'node:') && to.startsWith(prefix)))
+      ) {
+        wrong.push(`${file} imports ${to}`);
+      }
+    }
+  }
+  return wrong;
+}
+
+function sources(): Map<string, string> {
+  const files = globSync('src/**/*.ts', { cwd: root }).filter((f) => !f.endsWith('.test.ts') && !/\/tests?\//.test(f));
+  return new Map(files.map((file) => [file.replaceAll(path.sep, '/'), readFileSync(path.join(root, file), 'utf8')]));
+}
+
+test('every import follows an arrow of the architecture', () => {
+  const files = sources();
+  assert.ok(files.size > 20, `only ${files.size} sources found`);
+  assert.deepEqual(wrongArrows(files), []);
+});
+
+test('the kernel has no npm dependency, whatever it imports transitively', () => {
+  const files = sources();
+  const seen = new Set<string>();
+  const queue = [...files.keys()].filter((f) => f.startsWith('src/kernel/'));
+  while (queue.length > 0) {
+    const file = queue.pop() ?? '';
+    if (seen.has(file)) continue;
+    seen.add(file);
+    for (const specifier of importsOf(files.get(file) ?? '')) {
+      const to = target(file, specifier);
+      assert.ok(!to.startsWith('npm:'), `${file} imports ${to}`);
+      if (files.has(to)) queue.push(to);
+    }
+  }
+  assert.ok(seen.size > 3);
+});
+
+test('the trusted part of the hosted kernel stays under 3,000 lines, its core under 1,500', () => {
+  let core = 0;
+  let hosted = 0;
+  for (const [file, text] of sources()) {
+    const lines = text.split('\n').length;
+    if (file.startsWith('src/kernel/core/')) core += lines;
+    else if (file.startsWith('src/kernel/') && !file.startsWith('src/kernel/metal/')) hosted += lines;
+  }
+  assert.ok(core < 1500, `kernel/core has ${core} lines`);
+  assert.ok(core + hosted < 3000, `kernel/core and kernel/hosted have ${core + hosted} lines`);
+});
+
+test('a wrong arrow is found (the check can fail)', () => {
+  const wrong = wrongArrows(
+    new Map([
+      ['src/kernel/core/x.ts', `import fs from 'node:fs';`],
+      ['src/riscv/x.ts', `export { y } from '../vmm/devices/y.ts';`],
+      ['src/kernel/hosted/x.ts', `const y = await import('yaml');`],
+      ['src/drivers/console/x.ts', `import { a } from '../../sdk/a.ts';`],
+    ]),
+  );
+  assert.deepEqual(wrong, [
+    'src/kernel/core/x.ts imports node:fs',
+    'src/riscv/x.ts imports src/vmm/devices/y.ts',
+    'src/kernel/hosted/x.ts imports npm:yaml',
+  ]);
+});
