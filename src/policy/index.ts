@@ -1,0 +1,31 @@
+// virtsec/policy: a system description's text -> its expanded form, or the messages that say what is wrong with it.
+import type { Description } from './description.ts';
+import { expand } from './expand.ts';
+import { type Fault, Source } from './source.ts';
+import { parseTree } from './tree.ts';
+import { type Host, VALIDATORS } from './validators.ts';
+
+export { type BootFiles, compilePlan, type TerminalChoice } from './compile.ts';
+export type { Channel, Description, GuestFiles, Partition } from './description.ts';
+export { nearest } from './nearest.ts';
+export { formatSize, parseSize, parseTime } from './quantities.ts';
+export type { Fault, Range } from './source.ts';
+export type { Host } from './validators.ts';
+
+export type Reading =
+  | { readonly description: Description; readonly messages: readonly [] }
+  | { readonly description?: undefined; readonly messages: readonly string[]; readonly faults: readonly Fault[] };
+
+/** Reads YAML or JSON. `name` is what messages call the file. Validators run only on a description of the right shape. */
+export function readDescription(name: string, text: string, host: Host): Reading {
+  const source = new Source(name, text);
+  const faults: Fault[] = [];
+  const tree = parseTree(source, faults);
+  const description = tree && expand(tree, faults);
+  if (description !== undefined && faults.length === 0) {
+    for (const validator of VALIDATORS) faults.push(...validator(description, host));
+    if (faults.length === 0) return { description, messages: [] };
+  }
+  faults.sort((a, b) => a.at.start - b.at.start);
+  return { messages: faults.map((fault) => source.format(fault)), faults };
+}

@@ -1,0 +1,106 @@
+// YAML or JSON text -> a tree of values with their places. The only file that knows the YAML parser.
+import { isAlias, isMap, isScalar, isSeq, parseDocument, type Node } from 'yaml';
+import type { Fault, Range, Source } from './source.ts';
+
+export interface Field {
+  readonly keyAt: Range;
+  readonly value: Tree;
+}
+
+export type Tree = { readonly at: Range } & (
+  | { readonly kind: 'map'; readonly fields: ReadonlyMap<string, Field> }
+  | { readonly kind: 'list'; readonly items: readonly Tree[] }
+  | { readonly kind: 'text'; readonly value: string }
+  | { readonly kind: 'number'; readonly value: number }
+  | { readonly kind: 'boolean'; readonly value: boolean }
+  | { readonly kind: 'nothing' }
+);
+
+/** How a message names each kind of value. */
+export const KIND_NAMES: Readonly<Record<Tree['kind'], string>> = {
+  map: 'a map',
+  list: 'a list',
+  text: 'text',
+  number: 'a number',
+  boolean: 'true or false',
+  nothing: 'nothing',
+};
+
+const MAX_DEPTH = 16;
+
+/** Reads the whole text. On a fault the tree is undefined or lacks the faulty part. */
+export function parseTree(source: Source, faults: Fault[]): Tree | undefined {
+  const document = parseDocument(source.text, {
+    prettyErrors: false,
+    uniqueKeys: false, // we look ourselves: our message shows the second key
+    version: '1.2',
+    schema: 'core',
+    merge: false,
+  });
+  for (const error of [...document.errors, ...document.warnings]) {
+    faults.push({
+      code: 'VS001',
+      at: { start: Math.min(error.pos[0], source.text.length), end: Math.min(error.pos[1], source.text.length) },
+      sentence: `this is not YAML: ${error.message.replace(/\.$/, '').replace(/^[A-Z](?=[a-z ])/, (c) => c.toLowerCase())}`,
+    });
+  }
+  if (faults.length > 0) return undefined;
+  const whole = { start: 0, end: 0 };
+  if (document.contents === null) return { kind: 'nothing', at: whole };
+  return convert(document.contents, faults, 0);
+}
+
+function rangeOf(node: Node): Range {
+  const [start, end] = node.range ?? [0, 0];
+  return { start, end };
+}
+
+function convert(node: Node | null, faults: Fault[], depth: number): Tree {
+  if (node === null) return { kind: 'nothing', at: { start: 0, end: 0 } };
+  const at = rangeOf(node);
+  const refuse = (sentence: string, help: string): Tree => {
+    faults.push({ code: 'VS002', at, sentence, help });
+    return { kind: 'nothing', at };
+  };
+  if (depth > MAX_DEPTH) return refuse('this is nested too deeply', `at most ${MAX_DEPTH} levels are read`);
+  if (isAlias(node)) return refuse('aliases are not read', 'write the value out where it is used');
+  if (node.tag !== undefined) return refuse(`tags such as \`${node.tag}\` are not read`, 'remove it');
+  if ('anchor' in node && node.anchor !== undefined)
+    return refuse('anchors are not read', `remove \`&${node.anchor}\``);
+  if (isMap(node)) {
+    const fields = new Map<string, Field>();
+    for (const pair of node.items) {
+      const key = pair.key as Node;
+      const value = convert((pair.value as Node | null) ?? null, faults, depth + 1);
+      const keyAt = rangeOf(key);
+      if (!isScalar(key) || typeof key.value !== 'string') {
+        // A number is a natural key for a core; it is kept by its text.
+        if (!isScalar(key) || typeof key.value !== 'number') {
+          faults.push({ code: 'VS002', at: keyAt, sentence: 'a key must be a word', help: 'put it in quotes' });
+          continue;
+        }
+      }
+      const name = String(key.value);
+      if (fields.has(name)) {
+        faults.push({
+          code: 'VS002',
+          at: keyAt,
+          sentence: `\`${name}\` stands here a second time`,
+          help: 'keep one of the two',
+        });
+        continue;
+      }
+      // A key without a value has no place of its own: messages about the value point at the key.
+      fields.set(name, { keyAt, value: value.at.start === value.at.end ? { ...value, at: keyAt } : value });
+    }
+    return { kind: 'map', at, fields };
+  }
+  if (isSeq(node))
+    return { kind: 'list', at, items: node.items.map((item) => convert(item as Node, faults, depth + 1)) };
+  if (!isScalar(node)) return refuse('this value is not understood', 'write text, a number, a list or a map');
+  const value = node.value;
+  if (typeof value === 'string') return { kind: 'text', at, value };
+  if (typeof value === 'number') return { kind: 'number', at, value };
+  if (typeof value === 'boolean') return { kind: 'boolean', at, value };
+  return { kind: 'nothing', at };
+}
