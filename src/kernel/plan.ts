@@ -67,5 +67,9 @@ export type KernelEvent =
     }
   | { readonly event: 'reset'; readonly partition: string }
   /** The last event. `status` is the exit status that the CLI takes over. */
-  | { readonly event: 'ended'; readonly why: 'all-guests-done' | 'shutdown' | 'signal' | 'fault'; readonly status: number }
+  | {
+      readonly event: 'ended';
+      readonly why: 'all-guests-done' | 'shutdown' | 'signal' | 'fault';
+      readonly status: number;
+    }
   | { readonly event: 'refused'; readonly reason: string };

@@ -1,0 +1,66 @@
+// The programs that a partition may run, each with what its Node process needs. Nothing else can be named by a plan.
+import path from 'node:path';
+import type { PartitionKind } from '../plan.ts';
+import type { JailKind } from './seccomp.ts';
+
+export const ROOT = path.resolve(import.meta.dirname, '../../..');
+
+export interface Program {
+  /** Absolute path of its main module. */
+  readonly entry: string;
+  /** Kinds of partition that may run it. */
+  readonly kinds: readonly PartitionKind[];
+  /** Flags of Node and V8 beyond the common ones. */
+  readonly flags: readonly string[];
+}
+
+const SMALL = ['--max-semi-space-size=1', '--single-threaded-gc'];
+
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  vmm: {
+    entry: path.join(ROOT, 'src/vmm/hosted/main.ts'),
+    kinds: ['guest'],
+    flags: ['--allow-worker', '--max-semi-space-size=8'],
+  },
+  'drivers/console': {
+    entry: path.join(ROOT, 'src/drivers/console/main.ts'),
+    kinds: ['driver'],
+    flags: SMALL,
+  },
+};
+
+/** `allowed`: further programs by absolute path, given on the kernel's command line by a test, never by a plan. */
+export function findProgram(name: string, allowed: readonly string[]): Program | undefined {
+  if (Object.hasOwn(PROGRAMS, name)) return PROGRAMS[name];
+  if (!allowed.includes(name)) return undefined;
+  return { entry: name, kinds: ['guest', 'driver', 'app'], flags: ['--allow-worker'] };
+}
+
+export function jailKindOf(kind: PartitionKind): JailKind {
+  return kind === 'guest' ? 'vmm' : kind;
+}
+
+/** Everything that a partition's process has to read: Virtsec's own sources (and a test's program). */
+export function readableTrees(program: Program): string[] {
+  const own = [path.join(ROOT, 'src'), path.join(ROOT, 'package.json')];
+  return program.entry.startsWith(path.join(ROOT, 'src') + path.sep) ? own : [...own, path.dirname(program.entry)];
+}
+
+/** The command line of Node before the program's own argument. `permission`: with Node's permission model. */
+export function nodeArguments(program: Program, permission: boolean): string[] {
+  const flags = [
+    '--disable-sigusr1', // no inspector on a signal
+    '--disable-warning=ExperimentalWarning',
+    '--disable-warning=SecurityWarning',
+    '--v8-pool-size=1',
+    ...program.flags.filter((flag) => permission || !flag.startsWith('--allow-')),
+  ];
+  if (permission) {
+    flags.push('--permission', '--allow-ffi');
+    for (const tree of readableTrees(program)) flags.push(`--allow-fs-read=${tree}`);
+  }
+  return [...flags, program.entry];
+}
+
+/** The whole environment of a partition. */
+export const ENVIRONMENT: Readonly<Record<string, string>> = { UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1' };

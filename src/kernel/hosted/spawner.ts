@@ -1,0 +1,87 @@
+// The thread that starts partitions. It jails ITSELF first (no_new_privs, no io_uring, Landlock), so that every thread of
+// every partition is confined from birth: Landlock and a filter bind a thread and what it starts later, never a process that
+// runs already. The kernel's other threads stay free. Partitions die with this thread (PDEATHSIG), so with the kernel.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, openSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { setUpLayers } from '../abi.ts';
+import type { HelloText, Layer } from '../abi.ts';
+import { enterLandlockDomain } from './landlock.ts';
+import { PR, must, systemCall } from './linux.ts';
+import { installFilter, noIoUring } from './seccomp.ts';
+
+export interface SpawnerData {
+  /** Trees that partitions may read: Node, and their programs. */
+  readonly readable: readonly string[];
+  readonly without: readonly Layer[];
+}
+
+export interface SpawnRequest {
+  readonly partition: number;
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Descriptors of this process that become 2, 3, 4, ... of the new one; 0 and 1 are /dev/null. */
+  readonly descriptors: readonly number[];
+  readonly uid: number | undefined;
+}
+
+export type SpawnEvent =
+  | { readonly event: 'ready'; readonly layers: HelloText }
+  | { readonly event: 'started'; readonly partition: number; readonly pid: number; readonly pidfd: number }
+  | { readonly event: 'failed'; readonly partition: number; readonly reason: string }
+  | {
+      readonly event: 'ended';
+      readonly partition: number;
+      readonly code: number | null;
+      readonly signal: string | null;
+    };
+
+/** What a Node process reads of the host while it starts. */
+const NODE_READS = [
+  '/lib',
+  '/lib64',
+  '/usr/lib',
+  '/usr/lib64',
+  '/etc/ld.so.cache',
+  '/etc/ssl/openssl.cnf', // refused (not merely absent), it keeps Node from starting
+  '/etc/pki/tls/openssl.cnf',
+  '/sys/devices/system/cpu',
+];
+
+function run(port: NonNullable<typeof parentPort>, data: SpawnerData): void {
+  // Opened while this thread may still open anything.
+  const nothing = openSync('/dev/null', 'r+');
+  const readable = [process.execPath, ...NODE_READS, ...data.readable].filter((path) => existsSync(path));
+  const layers = setUpLayers(data.without, [
+    ['no-new-privs', () => void must('prctl', PR.setNoNewPrivs, 1)],
+    ['no-io-uring', () => installFilter(noIoUring(), false)],
+    ['landlock', () => enterLandlockDomain(readable)],
+  ]);
+
+  const tell = (event: SpawnEvent) => port.postMessage(event);
+  const start = ({ partition, argv, environment, descriptors, uid }: SpawnRequest) => {
+    let child: ChildProcess;
+    try {
+      child = spawn(process.execPath, argv, {
+        cwd: '/',
+        env: environment,
+        stdio: [nothing, nothing, ...descriptors],
+        ...(uid === undefined ? {} : { uid, gid: uid }),
+      });
+    } catch (error) {
+      tell({ event: 'failed', partition, reason: error instanceof Error ? error.message : String(error) });
+      return;
+    }
+    child.on('error', (error) => tell({ event: 'failed', partition, reason: error.message }));
+    child.on('exit', (code, signal) => tell({ event: 'ended', partition, code, signal }));
+    // Before this turn of the loop ends the child cannot be reaped, so the number is certainly its own.
+    if (child.pid !== undefined) {
+      tell({ event: 'started', partition, pid: child.pid, pidfd: systemCall('pidfd_open', child.pid, 0) });
+    }
+  };
+  port.on('message', start);
+  tell({ event: 'ready', layers });
+}
+
+if (parentPort !== null) run(parentPort, workerData as SpawnerData);

@@ -1,0 +1,63 @@
+// The second half of the jail: what a partition adds around itself once all its threads run (the first half stands before
+// its first instruction: src/kernel/hosted/spawner.ts).
+import { writeSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { parentPort } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { setUpLayers } from '../../kernel/abi.ts';
+import type { HelloText, LayerStep, PartitionStart } from '../../kernel/abi.ts';
+import { enterLandlockDomain } from '../../kernel/hosted/landlock.ts';
+import { PR, must, openThread } from '../../kernel/hosted/linux.ts';
+import { installFilter, partitionFilter } from '../../kernel/hosted/seccomp.ts';
+import type { CallPage } from './calls.ts';
+
+/** A Landlock domain binds the thread that enters it, and the ffi right is a right of the thread: each does both itself. */
+const ENTER_DOMAIN: readonly LayerStep[] = [
+  ['no-new-privs', () => void must('prctl', PR.setNoNewPrivs, 1)],
+  ['landlock', () => enterLandlockDomain([])],
+];
+const DROP_FFI: LayerStep = [
+  'no-ffi',
+  () => {
+    const { permission } = process;
+    if (permission === undefined) return 'needs the permission layer';
+    permission.drop('ffi');
+    return permission.has('ffi') ? 'the right cannot be dropped' : undefined;
+  },
+];
+
+const SEALED = 'virtsec: thread sealed';
+
+/** Last act of a worker before it does its work. Handles taken before (attachPartition) go on working. */
+export function sealThread(start: PartitionStart): void {
+  openThread();
+  setUpLayers(start.without, [...ENTER_DOMAIN, DROP_FFI]);
+  parentPort?.postMessage(SEALED);
+}
+
+/** Resolves when the worker has called sealThread(). */
+export function untilSealed(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('exit', () => reject(new Error('a worker ended before it was sealed')));
+    worker.on('message', (message) => {
+      if (message === SEALED) resolve();
+    });
+  });
+}
+
+/** Seals the main thread and, by the filter, all threads of the process. */
+export async function sealProcess(start: PartitionStart, page: CallPage): Promise<HelloText> {
+  await stat(import.meta.filename).catch(() => undefined); // starts libuv's pool thread: none can be started later
+  // Node's own way out asks for calls that the jail refuses, and asserts that they succeed.
+  process.on('exit', (code) => page.leave(code));
+  process.on('uncaughtExceptionMonitor', (error) => {
+    writeSync(2, `${error.stack ?? error.message}\n`);
+  });
+  return setUpLayers(start.without, [
+    ...ENTER_DOMAIN,
+    ['undumpable', () => void must('prctl', PR.setDumpable, 0)],
+    ['seccomp', () => installFilter(partitionFilter(start.kind === 'guest' ? 'vmm' : start.kind), true)],
+    DROP_FFI,
+  ]);
+}

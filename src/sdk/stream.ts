@@ -1,0 +1,193 @@
+// One-way byte streams between partitions (docs/design/seams.md, "Streams"): the two ends of a ring.
+//
+// The producer writes the data page (header, then the ring), the consumer the progress page; each maps the other's page
+// read-only. Whatever stands in the other's page is hostile: it is read once per step, and a count that cannot be makes the
+// stream closed. An end is used by one thread at a time; its state lies in its own page, so any thread of the partition may
+// be that thread.
+
+/** Words of the header page (producer writes) and of the progress page (consumer writes). */
+const W_COUNT = 0; // head: bytes ever written; tail: bytes ever read; both modulo 2^32
+const W_WAITING = 1; // not 0: this end waits to be notified; each wait has a number of its own
+const W_ANSWERED_WAIT = 2; // this end's own note: the peer's wait that it has notified
+const W_WAIT_NUMBER = 3; // this end's own note: the number of its last wait
+
+export const HEADER_BYTES = 4096;
+export const PROGRESS_BYTES = 4096;
+
+/** The memory of one ring, as this thread sees it. */
+export interface RingMemory {
+  /** First words of the data page. */
+  readonly header: Int32Array;
+  /** The ring: a power of two of bytes. */
+  readonly data: Uint8Array;
+  /** First words of the progress page. */
+  readonly progress: Int32Array;
+}
+
+/** What an end needs of the partition. */
+export interface EndLink {
+  /** Sends NOTIFY for this end. */
+  notify(): void;
+  /** The kernel says that the peer is gone. */
+  peerIsDead(): boolean;
+}
+
+class StreamEnd {
+  protected readonly ring: RingMemory;
+  protected readonly mask: number;
+  readonly #own: Int32Array;
+  readonly #peer: Int32Array;
+  readonly #link: EndLink;
+  #peerLied = false;
+
+  constructor(ring: RingMemory, own: Int32Array, peer: Int32Array, link: EndLink) {
+    const size = ring.data.length;
+    if (size === 0 || (size & (size - 1)) !== 0) throw new RangeError('a ring has a power of two of bytes');
+    this.ring = ring;
+    this.mask = size - 1;
+    this.#own = own;
+    this.#peer = peer;
+    this.#link = link;
+  }
+
+  /** Ring size in bytes. */
+  get size(): number {
+    return this.mask + 1;
+  }
+
+  /** The peer has written a count that cannot be; the stream carries nothing from then on. */
+  get peerLied(): boolean {
+    return this.#peerLied;
+  }
+
+  protected get peerIsDead(): boolean {
+    return this.#link.peerIsDead();
+  }
+
+  protected ownCount(): number {
+    return Atomics.load(this.#own, W_COUNT);
+  }
+
+  /** Bytes in the ring, from one look at the peer's count; -1: the peer lies. */
+  protected used(): number {
+    const head = Atomics.load(this.ring.header, W_COUNT);
+    const tail = Atomics.load(this.ring.progress, W_COUNT);
+    const used = (head - tail) >>> 0;
+    if (used > this.mask + 1) this.#peerLied = true;
+    return this.#peerLied ? -1 : used;
+  }
+
+  /** Publishes a new own count and notifies the peer, once for each of its waits. */
+  protected advance(bytes: number): void {
+    Atomics.store(this.#own, W_COUNT, (Atomics.load(this.#own, W_COUNT) + bytes) | 0);
+    const wait = Atomics.load(this.#peer, W_WAITING);
+    if (wait === 0 || wait === Atomics.load(this.#own, W_ANSWERED_WAIT)) return;
+    Atomics.store(this.#own, W_ANSWERED_WAIT, wait);
+    this.#link.notify();
+  }
+
+  /** Asks for a NOTIFY. The caller must look at the ring again before it sleeps. */
+  protected announceWait(): void {
+    const number = (Atomics.load(this.#own, W_WAIT_NUMBER) + 1) | 0 || 1;
+    Atomics.store(this.#own, W_WAIT_NUMBER, number);
+    Atomics.store(this.#own, W_WAITING, number);
+  }
+
+  protected endWait(): void {
+    if (Atomics.load(this.#own, W_WAITING) !== 0) Atomics.store(this.#own, W_WAITING, 0);
+  }
+}
+
+export class StreamProducer extends StreamEnd {
+  constructor(ring: RingMemory, link: EndLink) {
+    super(ring, ring.header, ring.progress, link);
+  }
+
+  /** True: nobody will read what is written. */
+  get closed(): boolean {
+    return this.peerLied || this.peerIsDead;
+  }
+
+  /** Bytes that can be written now. */
+  get space(): number {
+    const used = this.used();
+    return used < 0 ? 0 : this.size - used;
+  }
+
+  /** Writes what there is room for; how many bytes that was. */
+  write(bytes: Uint8Array): number {
+    const room = Math.min(bytes.length, this.space);
+    if (room === 0) return 0;
+    const at = this.ownCount() & this.mask;
+    const first = Math.min(room, this.size - at);
+    this.ring.data.set(first === bytes.length ? bytes : bytes.subarray(0, first), at);
+    if (first < room) this.ring.data.set(bytes.subarray(first, room), 0);
+    this.advance(room);
+    return room;
+  }
+
+  /** Writes one byte without allocation; false: no room. */
+  writeByte(byte: number): boolean {
+    if (this.space === 0) return false;
+    this.ring.data[this.ownCount() & this.mask] = byte;
+    this.advance(1);
+    return true;
+  }
+
+  /** True: there is no room, and the consumer will notify when there is; sleep. False: there is room now. */
+  waitForSpace(): boolean {
+    if (this.space > 0) return false;
+    this.announceWait();
+    if (this.space === 0) return true;
+    this.endWait();
+    return false;
+  }
+}
+
+export class StreamConsumer extends StreamEnd {
+  constructor(ring: RingMemory, link: EndLink) {
+    super(ring, ring.progress, ring.header, link);
+  }
+
+  /** Bytes that can be read now. */
+  get available(): number {
+    return Math.max(0, this.used());
+  }
+
+  /** True: nothing is left, and nothing will come. */
+  get closed(): boolean {
+    // The order matters: a peer that is dead writes nothing after this look.
+    const dead = this.peerIsDead;
+    const used = this.used();
+    return used < 0 || (dead && used === 0);
+  }
+
+  /** Reads what is there into `into`; how many bytes that was. */
+  read(into: Uint8Array): number {
+    const count = Math.min(into.length, this.available);
+    if (count === 0) return 0;
+    const at = this.ownCount() & this.mask;
+    const first = Math.min(count, this.size - at);
+    into.set(this.ring.data.subarray(at, at + first));
+    if (first < count) into.set(this.ring.data.subarray(0, count - first), first);
+    this.advance(count);
+    return count;
+  }
+
+  /** Reads one byte without allocation; -1: nothing is there. */
+  readByte(): number {
+    if (this.available === 0) return -1;
+    const byte = this.ring.data[this.ownCount() & this.mask];
+    this.advance(1);
+    return byte;
+  }
+
+  /** True: nothing is there, and the producer will notify when something is; sleep. False: something is there now. */
+  waitForData(): boolean {
+    if (this.available > 0) return false;
+    this.announceWait();
+    if (this.available === 0) return true;
+    this.endWait();
+    return false;
+  }
+}
