@@ -1,53 +1,37 @@
 /** Operands for the tests: corner cases crossed with each other, and patterns that a seeded generator draws. */
 import { reference, type Operation, type Result } from './reference.ts';
 
+/** A format's patterns by what they mean. */
+const patterns = (bits: number, fractionBits: number) => {
+  const one = 1n << BigInt(fractionBits);
+  const bias = (1 << (bits - fractionBits - 2)) - 1;
+  return {
+    /** The least normal number. */
+    one,
+    infinity: BigInt(2 * bias + 1) * one,
+    /** 2^exponent. */
+    at: (exponent: number): bigint => BigInt(exponent + bias) * one,
+    precision: fractionBits + 1,
+    emax: bias,
+  };
+};
+
 /** Every pattern near a place where some operation changes its behaviour. */
 const corners = (bits: number, fractionBits: number): bigint[] => {
-  const one = 1n << BigInt(fractionBits);
-  const bias = (1n << BigInt(bits - fractionBits - 2)) - 1n;
-  const infinity = (2n * bias + 1n) * one;
-  const at = (exponent: number) => (BigInt(exponent) + bias) * one;
-  const emax = Number(bias);
-  const p = fractionBits + 1;
-  const magnitudes = [
-    0n, 1n, 2n, 3n, one / 2n - 1n, one / 2n, one / 2n + 1n, one - 2n, one - 1n, one, one + 1n, 2n * one - 1n, 2n * one,
-    infinity - 2n, infinity - 1n, infinity, infinity + 1n, infinity + one / 2n - 1n, infinity + one / 2n, infinity + one - 1n,
-  ]; // prettier-ignore
-  // powers of two with their neighbours: halves and integers, the last place, half of it, integer limits, square roots
-  // of the range's ends
-  const exponents = [
-    -emax >> 1,
-    -p - 1,
-    -p,
-    1 - p,
-    -2,
-    -1,
-    0,
-    1,
-    2,
-    p - 1,
-    p,
-    30,
-    31,
-    32,
-    62,
-    63,
-    64,
-    emax >> 1,
-    emax - 1,
-  ];
-  for (const exponent of exponents) magnitudes.push(at(exponent) - 1n, at(exponent), at(exponent) + 1n);
-  magnitudes.push(
-    at(0) + one / 2n,
-    at(1) + one / 4n,
-    at(0) + 2n,
-    at(31) - 2n,
-    at(32) - 2n,
-    at(p - 2) + 1n,
-    at(p - 2) + 3n,
-  );
+  const { one, infinity, at, precision: p, emax } = patterns(bits, fractionBits);
+  const subnormals = [0n, 1n, 2n, 3n, one / 2n - 1n, one / 2n, one / 2n + 1n, one - 2n, one - 1n];
+  const leastAndGreatest = [one, one + 1n, 2n * one - 1n, 2n * one, infinity - 2n, infinity - 1n, infinity];
+  const nans = [infinity + 1n, infinity + one / 2n - 1n, infinity + one / 2n, infinity + one - 1n];
+  const halves = [at(0) + one / 2n, at(1) + one / 4n, at(p - 2) + 1n, at(p - 2) + 3n];
+  const more = [at(0) + 2n, at(31) - 2n, at(32) - 2n];
+  // exponents of powers of two of which the neighbours count: halves and units, the last place and half of it, limits of
+  // integers, roots of the range's ends
+  const units = [-p - 1, -p, 1 - p, -2, -1, 0, 1, 2, p - 1, p];
+  const ends = [-emax >> 1, 30, 31, 32, 62, 63, 64, emax >> 1, emax - 1];
+  const neighbours = [...units, ...ends].flatMap((exponent) => [at(exponent) - 1n, at(exponent), at(exponent) + 1n]);
   const sign = 1n << BigInt(bits - 1);
-  return [...new Set(magnitudes)].flatMap((magnitude) => [magnitude, sign + magnitude]);
+  const magnitudes = new Set([...subnormals, ...leastAndGreatest, ...nans, ...halves, ...more, ...neighbours]);
+  return [...magnitudes].flatMap((magnitude) => [magnitude, sign + magnitude]);
 };
 
 const integerCorners = (): bigint[] => {
@@ -66,7 +50,7 @@ const integerCorners = (): bigint[] => {
 
 export const cornerCases = { f32: corners(32, 23), f64: corners(64, 52), integer: integerCorners() } as const;
 
-/** 64 random bits a call (xorshift64*, in two halves to stay away from BigInt arithmetic). */
+/** A seeded generator: xoroshiro64*. */
 export class Random {
   #a: number;
   #b: number;
@@ -77,7 +61,6 @@ export class Random {
   }
   /** A 32-bit unsigned integer. */
   word(): number {
-    // xoroshiro64*
     const a = this.#a;
     const b = this.#b ^ a;
     this.#a = ((a << 26) | (a >>> 6)) ^ b ^ (b << 9);
@@ -139,14 +122,32 @@ export function* expectations(name: string, operands: readonly bigint[]): Genera
     yield { name, operands, rm, expected: operation.result(a, b, c, rm) };
 }
 
-/** Every operand tuple of corner cases; for three operands, with `every` only each k-th tuple. */
-export function* cornerOperands(name: string, every = 1): Generator<bigint[]> {
+/** Fewer, for operations on three operands; all positive, since the four forms bring the signs. */
+const fewCorners = (bits: number, fractionBits: number): bigint[] => {
+  const { one, infinity, at, precision: p } = patterns(bits, fractionBits);
+  const small = [0n, 1n, one - 1n, one, at(-2 * p), at(-p) + 1n, at(1 - p)];
+  const units = [at(0) - 1n, at(0), at(0) + 1n, at(1) - 1n];
+  // factors whose product lies halfway between two numbers: (1 + 2^-k) * (1 + 2^(k-p))
+  const k = p >> 1;
+  const halfway = [at(0) + one / 2n ** BigInt(k), at(0) + one / 2n ** BigInt(p - k)];
+  const large = [at(p) + 1n, at(2 * p), infinity - one, infinity - 1n, infinity, infinity + 1n, infinity + one / 2n];
+  return [...small, ...units, ...halfway, ...large];
+};
+
+/** In binary64, a product of 2 * (1 + 2^-73.6): half a unit in the last place of 2^54, and bits far below. */
+const halfAndLittle = [0x3ff1c3e625ef1f56n, 0x3ffcd201dc5d5b10n, 0x4350000000000000n];
+
+const fewCornerCases = { f32: fewCorners(32, 23), f64: fewCorners(64, 52), integer: [] } as const;
+
+/** Every tuple of corner cases as operands of an operation. */
+export function* cornerOperands(name: string): Generator<bigint[]> {
   const { domain, operands } = reference[name];
   const values = cornerCases[domain];
+  const few = fewCornerCases[domain];
   if (operands === 1) for (const a of values) yield [a];
   else if (operands === 2) for (const a of values) for (const b of values) yield [a, b];
   else {
-    let k = 0;
-    for (const a of values) for (const b of values) for (const c of values) if (k++ % every === 0) yield [a, b, c];
+    if (domain === 'f64') yield halfAndLittle;
+    for (const a of few) for (const b of few) for (const c of few) yield [a, b, c];
   }
 }

@@ -36,8 +36,10 @@ export const integerRounding = `
   }
 `;
 
+/** Text: the value as a register holds it. */
+const inRegister = (name: string, value: string): string => (name === 'u32' ? `i64(i32(${value}))` : value);
+
 export const toInteger = (F: Format): string => {
-  const extend = (name: string, value: string) => (name === 'u32' ? `i64(i32(${value}))` : value);
   const target = ({ name, max, min }: (typeof integers)[number]) => `
   fn ${F.name}_to_${name}(a:i64, rm:i32):i64 {
     let sign = ${signOf(F, 'a')};
@@ -45,7 +47,7 @@ export const toInteger = (F: Format): string => {
     let e = ${exponent(F, 'a')};
     let m = a & ${F.fraction};
     if (e == 0) e = 1; else m = m | ${F.leading};
-    return ${extend(name, `round_to_integer(sign, e - ${F.bias + 52}, m << ${52 - F.fractionBits}L, rm, ${literal(max)}, ${literal(min)})`)};
+    return ${inRegister(name, `round_to_integer(sign, e - ${F.bias + 52}, m << ${52 - F.fractionBits}L, rm, ${literal(max)}, ${literal(min)})`)};
   }
 `;
   return integers.map(target).join('');

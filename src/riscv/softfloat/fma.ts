@@ -44,7 +44,7 @@ const sum64 = (F: Format): string => `
     }
     let n = e - ec;
     if (n > 63) {
-      w = shift_right_jam(z, n - 64) | u64(w != 0L);
+      w = shift_right_jam(z, n - 64); // never 0, so that w's own bits would change nothing
       z = 0L;
     } else if (n != 0) {
       w = z << i64(64 - n) | shift_right_jam(w, n);
