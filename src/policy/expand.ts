@@ -20,8 +20,8 @@ const MEBIBYTE = 1 << 20;
 const GUEST_MEMORY = 256 * MEBIBYTE;
 const DRIVER_MEMORY = 64 * MEBIBYTE;
 /** Below 16 MiB no Linux starts; above 2 GiB a guest's state does not fit into one WebAssembly memory. */
-const MEMORY_RANGE = [16 * MEBIBYTE, 2048 * MEBIBYTE] as const;
-const MAX_HARTS = 8;
+export const MEMORY_RANGE = [16 * MEBIBYTE, 2048 * MEBIBYTE] as const;
+export const MAX_HARTS = 8;
 const STREAM_BYTES = 64 * 1024;
 const STREAM_RANGE = [4096, 16 * MEBIBYTE] as const;
 

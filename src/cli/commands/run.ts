@@ -1,0 +1,169 @@
+import { compilePlan, parseSize, parseTime } from '../../policy/index.ts';
+import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand.ts';
+import { type Call, type Command, usageFailure } from '../command.ts';
+import { EXIT } from '../failure.ts';
+import type { Io } from '../io.ts';
+import { type Step, unescape } from '../script.ts';
+import { runSession } from '../session.ts';
+import { loadSystem } from '../system-file.ts';
+import { isInteractive, openTerminal } from '../terminal.ts';
+
+export const command: Command = {
+  name: 'run',
+  usage: 'run [SYSTEM] [options]',
+  summary: 'Run a system: a folder with a system.yaml, or a file. Without SYSTEM: this folder, or what --kernel names.',
+  options: {
+    console: { value: 'PARTITION', summary: 'the guest whose console is shown, and that other options speak of' },
+    expect: { value: 'RE', multiple: true, summary: 'wait until the console shows the pattern' },
+    send: {
+      value: 'TEXT',
+      multiple: true,
+      summary: 'type TEXT and a newline; \\n \\r \\t \\xHH \\\\, and \\c at its end: no newline',
+    },
+    until: { value: 'RE', summary: 'end the run when, after all steps, the console shows the pattern' },
+    timeout: { value: 'TIME', summary: 'end with status 124 after so long: 30 (seconds), 500ms, 2m' },
+    json: { summary: 'write one JSON document: transcript, times, events, exit' },
+    append: { value: 'TEXT', summary: "add to the kernel's command line" },
+    kernel: { value: 'FILE', completes: 'file', summary: "the guest's kernel: Image, gzip, EFI-zboot or ELF" },
+    initrd: { value: 'FILE', completes: 'file', summary: "the guest's initial RAM disk" },
+    firmware: { value: 'FILE', completes: 'file', summary: 'M-mode firmware: a file, or `opensbi`' },
+    memory: { value: 'SIZE', summary: "the guest's RAM: 256M, 1G" },
+    harts: { value: 'N', summary: "the guest's harts, 1 to 8" },
+  },
+  details: `
+On a terminal you are at the guest's console; Ctrl-] opens the menu. With --expect, --send or --until, or when
+standard input or output is no terminal, the console is scripted: output goes to standard output, and standard input
+(without those options) is typed; its end does not end the run.
+
+--expect and --send are carried out in the order in which they stand. A --send that is the first step waits until the
+guest is ready (the pattern \`ready\` of its description or image). Each --expect looks at what came after the last
+match or --send. Patterns are JavaScript's, with ^ and $ at each line; terminal control sequences are taken out first.
+The run ends when the guests have ended, when --until is seen, or, without --until, when the last step is an --expect
+and is met.
+
+Examples:
+  virtsec run systems/hello
+  virtsec run hello --send 'uname -a' --expect riscv64 --timeout 60
+  virtsec run --kernel Image --initrd initrd.img --append 'console=ttyS0 quiet' --memory 512M`,
+
+  async run(call, io) {
+    const plainOptions = readOptions(call);
+    const { steps, until, timeout, load } = plainOptions;
+    const system = await loadSystem(load, io);
+    const isScripted = steps.length > 0 || until !== undefined || call.has('json') || !isInteractive();
+    const takesStdin = isScripted && steps.length === 0 && until === undefined;
+    const raw = isScripted ? undefined : openTerminal();
+    try {
+      const { rows = 0, columns = 0 } = raw ?? {};
+      const boot = new Map(system.boot);
+      const guest = system.guest.name;
+      // A serial line has no window size. Linux hands words of its command line that it does not know to init as
+      // variables, and these two are what programs look at.
+      if (rows > 0 && columns > 0) {
+        const files = boot.get(guest)!;
+        boot.set(guest, { ...files, cmdline: `${files.cmdline} LINES=${rows} COLUMNS=${columns}`.trim() });
+      }
+      const plan = compilePlan(system.description, boot, { console: guest, rows, columns });
+      const outcome = await runSession(
+        plan,
+        {
+          script: {
+            steps,
+            ...(system.ready === undefined ? {} : { ready: new RegExp(system.ready, 'm') }),
+            ...(until === undefined ? {} : { until }),
+          },
+          ...(timeout === undefined ? {} : { timeout }),
+          ...(raw === undefined ? {} : { raw }),
+          ...(takesStdin ? { stdin: process.stdin } : {}),
+          ...(call.has('json') ? {} : { echo: (bytes) => void process.stdout.write(bytes) }),
+        },
+        io,
+      );
+      report(call, io, plan.system, outcome);
+      return outcome.status;
+    } finally {
+      raw?.restore();
+    }
+  },
+};
+
+function report(call: Call, io: Io, system: string, outcome: Awaited<ReturnType<typeof runSession>>): void {
+  if (call.has('json')) {
+    const { status, ...rest } = outcome;
+    io.out(`${JSON.stringify({ schema: 'virtsec.run/1', system, exit: status, ...rest })}\n`);
+  }
+  if (outcome.message === undefined) return;
+  const isBad = outcome.status !== EXIT.ok && outcome.status !== EXIT.interrupted;
+  const prefix = io.paint('note', isBad ? 'red' : 'cyan', 'virtsec:');
+  io.note(`${prefix} ${outcome.message}\n`);
+}
+
+function readOptions(call: Call) {
+  const number = (option: string, read: (text: string) => number | undefined, what: string): number | undefined => {
+    const text = call.value(option);
+    const value = text === undefined ? undefined : read(text);
+    if (text !== undefined && value === undefined)
+      throw usageFailure(command, `--${option}: \`${text}\` is no ${what}`);
+    return value;
+  };
+  if (call.words.length > 1) throw usageFailure(command, `one system at a time, not ${call.words.length}`);
+  const memory = number('memory', (text) => inRange(parseSize(text), MEMORY_RANGE), 'size from 16M to 2G');
+  const harts = number(
+    'harts',
+    (text) => inRange(/^\d+$/.test(text) ? Number(text) : undefined, [1, MAX_HARTS]),
+    `number from 1 to ${MAX_HARTS}`,
+  );
+  const timeout = number('timeout', (text) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : parseTime(text)), 'time');
+  const steps = call.inOrder('expect', 'send').map(({ option, value }): Step => {
+    if (option === 'expect') return { kind: 'expect', pattern: pattern('expect', value) };
+    return { kind: 'send', text: typed(value) };
+  });
+  const until = call.value('until');
+  const given = <K extends string>(name: K): Partial<Record<K, string>> => {
+    const value = call.value(name);
+    return value === undefined ? {} : ({ [name]: value } as Record<K, string>);
+  };
+  const [system] = call.words;
+  const guest = call.value('console');
+  return {
+    steps,
+    until: until === undefined ? undefined : pattern('until', until),
+    timeout,
+    load: {
+      ...(system === undefined ? {} : { system }),
+      ...(guest === undefined ? {} : { guest }),
+      ...given('kernel'),
+      ...given('initrd'),
+      ...given('firmware'),
+      ...given('append'),
+      ...(memory === undefined ? {} : { memory }),
+      ...(harts === undefined ? {} : { harts }),
+    },
+  };
+}
+
+const inRange = (value: number | undefined, [least, most]: readonly [number, number]): number | undefined =>
+  value !== undefined && value >= least && value <= most ? value : undefined;
+
+function pattern(option: string, text: string): RegExp {
+  try {
+    return new RegExp(text, 'm');
+  } catch (error) {
+    throw usageFailure(command, `--${option}: ${(error as Error).message}`);
+  }
+}
+
+/** What --send types: as Latin-1, a character for each byte. */
+function typed(text: string): string {
+  const isOpen = /(^|[^\\])(\\\\)*\\c$/.test(text);
+  try {
+    const bytes = unescape(Buffer.from(isOpen ? text.slice(0, -2) : text, 'utf8').toString('latin1'));
+    return isOpen ? bytes : `${bytes}\n`;
+  } catch (error) {
+    throw usageFailure(
+      command,
+      `--send: ${(error as Error).message}`,
+      'escapes: \\n \\r \\t \\xHH \\\\, and \\c at the end',
+    );
+  }
+}

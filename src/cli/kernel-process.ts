@@ -1,0 +1,91 @@
+// The kernel process as the command line sees it: a plan goes in, events come out (docs/design/seams.md).
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { KernelEvent, Plan } from '../kernel/plan.ts';
+
+const PROGRAM = fileURLToPath(new URL('../kernel/hosted/main.ts', import.meta.url));
+const FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning'];
+/** How long the kernel process may take to end a system before it is killed. */
+const STOP_MS = 6000; // above the time that partitions get to finish (STOP_GRACE_MS)
+const LOG_BYTES = 64 * 1024;
+
+/** Descriptors of the user's terminal, or `pipes`: then this process is the terminal. */
+export type Terminal = { readonly input: number; readonly output: number } | 'pipes' | 'none';
+
+/** How the kernel process ended. Without an `ended` or `refused` event that is a fault of Virtsec. */
+export interface KernelEnd {
+  readonly last: Extract<KernelEvent, { event: 'ended' | 'refused' }> | undefined;
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The newest part of its log. */
+  readonly log: string;
+}
+
+export interface KernelProcess {
+  readonly pid: number;
+  readonly end: Promise<KernelEnd>;
+  /** With `pipes`: what the guest shows, and what is typed. */
+  readonly output?: Readable;
+  readonly input?: Writable;
+  /** Asks it to end the system; kills it when that takes too long. */
+  stop(): void;
+}
+
+export interface KernelOptions {
+  readonly terminal: Terminal;
+  readonly onEvent: (event: KernelEvent) => void;
+  /** Further arguments of the kernel process, for tests. */
+  readonly program?: string;
+}
+
+export function startKernel(plan: Plan, options: KernelOptions): KernelProcess {
+  const { terminal } = options;
+  const ends: ('pipe' | number)[] =
+    terminal === 'none' ? [] : terminal === 'pipes' ? ['pipe', 'pipe'] : [terminal.input, terminal.output];
+  const child = spawn(process.execPath, [...FLAGS, options.program ?? PROGRAM], {
+    env: {},
+    // A session of its own has no controlling terminal: no key of the user's signals it, and nothing in it can type
+    // into the user's shell (TIOCSTI).
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...ends],
+  });
+  const stream = (fd: number): unknown => child.stdio[fd];
+  const planEnd = stream(3) as Writable;
+  planEnd.on('error', () => {}); // a kernel process that died early: its end says so
+  planEnd.end(JSON.stringify(plan));
+
+  let log = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    log = (log + text).slice(-LOG_BYTES);
+  });
+  let last: KernelEnd['last'];
+  onLines(stream(4) as Readable, (line) => {
+    const event = JSON.parse(line) as KernelEvent;
+    if (event.event === 'ended' || event.event === 'refused') last = event;
+    options.onEvent(event);
+  });
+  const end = new Promise<KernelEnd>((resolve, reject) => {
+    child.on('error', reject);
+    // `close`, not `exit`: everything that it wrote has been read by then.
+    child.on('close', (status, signal) => resolve({ last, status, signal, log }));
+  });
+  const pipes = terminal === 'pipes' ? { input: stream(5) as Writable, output: stream(6) as Readable } : {};
+  if (terminal === 'pipes') (stream(5) as Writable).on('error', () => {}); // the console driver's death has its event
+  return { pid: child.pid ?? -1, end, ...pipes, stop: () => stop(child) };
+}
+
+function stop(child: ChildProcess): void {
+  child.kill('SIGTERM');
+  setTimeout(() => child.kill('SIGKILL'), STOP_MS).unref();
+}
+
+function onLines(stream: Readable, take: (line: string) => void): void {
+  let open = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (text: string) => {
+    const lines = (open + text).split('\n');
+    open = lines.pop()!;
+    for (const line of lines) if (line !== '') take(line);
+  });
+}

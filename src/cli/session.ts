@@ -1,0 +1,221 @@
+// One run of a system: the kernel process, the terminal or script in front of it, and how it ended.
+import type { KernelEvent, Plan } from '../kernel/plan.ts';
+import { bootBanner, exitSentence } from './banner.ts';
+import { EXIT, type ExitStatus } from './failure.ts';
+import type { Io } from './io.ts';
+import { type KernelEnd, type KernelProcess, startKernel } from './kernel-process.ts';
+import { Script, type ScriptOptions } from './script.ts';
+import type { RawTerminal } from './terminal.ts';
+
+export interface SessionOptions {
+  /** Seconds. */
+  readonly timeout?: number;
+  /** The terminal that the console driver gets; without it this process is the terminal. */
+  readonly raw?: RawTerminal;
+  readonly script: ScriptOptions;
+  /** Without steps: what comes here is typed. */
+  readonly stdin?: NodeJS.ReadableStream;
+  /** Shows console output as it comes (not with --json). */
+  readonly echo?: (bytes: Uint8Array) => void;
+  /** File of the kernel process, for tests. */
+  readonly kernelProgram?: string;
+}
+
+/** Why this side ended a run. */
+type Cause = 'script-done' | 'until' | 'time-out' | 'interrupted';
+export type Why = Cause | 'guests-done' | 'shutdown' | 'fault' | 'refused';
+
+export interface Outcome {
+  readonly status: ExitStatus;
+  readonly why: Why;
+  /** One sentence, for a person. */
+  readonly message?: string;
+  readonly transcript: string;
+  /** Seconds since the start. */
+  readonly seconds: { readonly started?: number; readonly ready?: number; readonly total: number };
+  readonly events: readonly ({ readonly at: number } & KernelEvent)[];
+  /** Steps of the script that were carried out. */
+  readonly steps: number;
+}
+
+/** Of the transcript, for messages. */
+const LAST_LINES = 12;
+
+/** Runs the plan to its end. Signals to this process end the system and make the outcome `interrupted`. */
+export async function runSession(plan: Plan, options: SessionOptions, io: Io): Promise<Outcome> {
+  return new Session(plan, options, io).run();
+}
+
+class Session {
+  readonly #plan: Plan;
+  readonly #options: SessionOptions;
+  readonly #io: Io;
+  readonly #script: Script;
+  readonly #began = performance.now();
+  readonly #output: Uint8Array[] = [];
+  readonly #events: ({ at: number } & KernelEvent)[] = [];
+  #kernel: KernelProcess | undefined;
+  #cause: Cause | undefined;
+  #started: number | undefined;
+  #ready: number | undefined;
+  /** The worst exit status of a guest so far; a killed partition counts as 1. */
+  #guestStatus = 0;
+  #consoleIsDead = false;
+
+  constructor(plan: Plan, options: SessionOptions, io: Io) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#io = io;
+    this.#script = new Script(options.script);
+  }
+
+  async run(): Promise<Outcome> {
+    const { raw, timeout, stdin } = this.#options;
+    const hasTerminal = this.#plan.partitions.some((partition) => partition.terminal);
+    const interrupt = (): void => this.#stop('interrupted');
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+    for (const signal of signals) process.on(signal, interrupt);
+    const kernel = startKernel(this.#plan, {
+      terminal: hasTerminal ? (raw?.terminal ?? 'pipes') : 'none',
+      onEvent: (event) => this.#onEvent(event),
+      ...(this.#options.kernelProgram === undefined ? {} : { program: this.#options.kernelProgram }),
+    });
+    this.#kernel = kernel;
+    const timer = timeout === undefined ? undefined : setTimeout(() => this.#stop('time-out'), timeout * 1000);
+    kernel.output?.on('data', (bytes: Uint8Array) => this.#onOutput(bytes));
+    if (kernel.input !== undefined) {
+      if (stdin === undefined) this.#carryOut();
+      else stdin.pipe(kernel.input); // its end ends the guest's input, not the run
+    }
+    try {
+      return this.#outcome(await kernel.end);
+    } finally {
+      clearTimeout(timer);
+      for (const signal of signals) process.removeListener(signal, interrupt);
+      if (kernel.input !== undefined) stdin?.unpipe(kernel.input);
+      raw?.restore();
+    }
+  }
+
+  #seconds(): number {
+    return Math.round(performance.now() - this.#began) / 1000;
+  }
+
+  #stop(cause: Cause): void {
+    this.#cause ??= cause;
+    this.#kernel?.stop();
+  }
+
+  #onOutput(bytes: Uint8Array): void {
+    if (this.#cause !== undefined && this.#cause !== 'time-out') return; // the goal is reached: the rest is of no interest
+    this.#output.push(bytes);
+    this.#options.echo?.(bytes);
+    this.#carryOut(bytes);
+  }
+
+  #carryOut(bytes?: Uint8Array): void {
+    const { send, done } = this.#script.feed(bytes);
+    if (this.#script.isReady) this.#ready ??= this.#seconds();
+    if (send !== '') this.#kernel?.input?.write(Buffer.from(send, 'latin1'));
+    if (done !== undefined) this.#stop(done === 'until' ? 'until' : 'script-done');
+  }
+
+  #note(sentence: string): void {
+    this.#io.note(`${this.#io.paint('note', 'cyan', 'virtsec:')} ${sentence}\n`);
+  }
+
+  #onEvent(event: KernelEvent): void {
+    this.#events.push({ at: this.#seconds(), ...event });
+    switch (event.event) {
+      case 'started':
+        this.#started = this.#seconds();
+        this.#io.note(bootBanner(event, this.#plan.system, this.#options.raw !== undefined, this.#io));
+        break;
+      case 'exit': {
+        const partition = this.#plan.partitions.find((other) => other.name === event.partition);
+        if (partition?.kind === 'guest' && event.by === 'exit') this.#guestStatus ||= event.status;
+        else if (event.by !== 'exit' && this.#cause === undefined) {
+          if (partition?.kind === 'guest') this.#guestStatus ||= 1;
+          if (partition?.terminal === true) this.#consoleIsDead = true;
+        }
+        // Once the end was asked for, partitions end because of it.
+        const sentence = this.#cause === undefined ? exitSentence(this.#plan, event) : undefined;
+        if (sentence === undefined) break;
+        // Nobody reads the terminal any more: its keys work as usual again, above all Ctrl-C.
+        if (this.#consoleIsDead) this.#options.raw?.restore();
+        const others = event.by === 'exit' ? '' : ' The other partitions go on.';
+        const way = this.#consoleIsDead ? ' Ctrl-C ends the system.' : '';
+        this.#note(sentence + others + way);
+        break;
+      }
+      case 'reset':
+        this.#note(`${event.partition} starts again.`);
+        break;
+      case 'log':
+        this.#note(`${event.partition}: ${event.text.trimEnd()}`);
+        break;
+      case 'ended':
+      case 'refused':
+        break;
+    }
+  }
+
+  #outcome(end: KernelEnd): Outcome {
+    const transcript = Buffer.concat(this.#output).toString('utf8');
+    const verdict = this.#verdict(end, transcript);
+    return {
+      ...verdict,
+      transcript,
+      seconds: {
+        ...(this.#started === undefined ? {} : { started: this.#started }),
+        ...(this.#ready === undefined || this.#options.script.ready === undefined ? {} : { ready: this.#ready }),
+        total: this.#seconds(),
+      },
+      events: this.#events,
+      steps: this.#script.carriedOut,
+    };
+  }
+
+  #verdict(end: KernelEnd, transcript: string): { status: ExitStatus; why: Why; message?: string } {
+    const waitsFor = this.#script.waitsFor;
+    switch (this.#cause) {
+      case 'until':
+      case 'script-done':
+        return { status: EXIT.ok, why: this.#cause };
+      case 'interrupted':
+        return { status: EXIT.interrupted, why: 'interrupted', message: 'Interrupted.' };
+      case 'time-out': {
+        const tail = transcript.trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+        const shown = tail === '' ? 'The console showed nothing.' : `The console's last lines:\n${tail}`;
+        const what = waitsFor === undefined ? 'the system still runs' : `still waiting for ${waitsFor}`;
+        const message = `Time-out after ${this.#options.timeout} s: ${what}.${this.#options.raw === undefined ? ` ${shown}` : ''}`;
+        return { status: EXIT.timeout, why: 'time-out', message };
+      }
+      case undefined:
+    }
+    if (end.last === undefined) {
+      const how = end.signal === null ? `ended with status ${end.status}` : `was killed (${end.signal})`;
+      const log = end.log.trim();
+      return {
+        status: EXIT.internal,
+        why: 'fault',
+        message: `The kernel process ${how}; nothing of the system is left.${log === '' ? '' : ` Its log, for a report:\n${log}`}`,
+      };
+    }
+    if (end.last.event === 'refused') {
+      return { status: EXIT.internal, why: 'refused', message: `The kernel refused the plan: ${end.last.reason}` };
+    }
+    if (end.last.why === 'shutdown') return { status: EXIT.ok, why: 'shutdown', message: 'Ended from the console.' };
+    if (end.last.why === 'signal')
+      return { status: EXIT.interrupted, why: 'interrupted', message: 'The kernel process was told to end.' };
+    if (waitsFor !== undefined) {
+      return {
+        status: EXIT.failed,
+        why: 'guests-done',
+        message: `The system ended while the script was still waiting for ${waitsFor}.`,
+      };
+    }
+    const isFailure = this.#guestStatus !== 0 || end.last.status !== 0 || end.last.why === 'fault';
+    return { status: isFailure ? EXIT.failed : EXIT.ok, why: end.last.why === 'fault' ? 'fault' : 'guests-done' };
+  }
+}

@@ -1,0 +1,191 @@
+// From what the user names (a folder, a file, kernel and initrd) to a checked description and what each guest boots.
+import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { IMAGES } from '../images/images.ts';
+import { type BootFiles, type Description, nearest, type Partition, readDescription } from '../policy/index.ts';
+import { EXIT, Failure } from './failure.ts';
+import { firmwareImage, guestImage } from './images.ts';
+import type { Io } from './io.ts';
+import { PACKAGE } from './version.ts';
+
+const NAMES = ['system.yaml', 'system.yml', 'system.json'];
+const AD_HOC_CMDLINE = 'console=ttyS0';
+
+export interface LoadOptions {
+  /** Folder or file; undefined: `kernel` or `firmware` stand alone, or the current folder is meant. */
+  readonly system?: string;
+  /** The guest that the other options speak of; undefined: the first. */
+  readonly guest?: string;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  /** A file, or the name of a firmware image. */
+  readonly firmware?: string;
+  readonly append?: string;
+  /** Bytes. */
+  readonly memory?: number;
+  readonly harts?: number;
+}
+
+export interface LoadedSystem {
+  readonly description: Description;
+  readonly boot: ReadonlyMap<string, BootFiles>;
+  /** The guest that the options speak of. */
+  readonly guest: Partition;
+  /** What its console shows when it is up. */
+  readonly ready?: string;
+}
+
+const isFile = (path: string): boolean => {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+};
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** Path of the description that the word means. */
+function findDescription(system: string | undefined): string {
+  const named = system ?? '.';
+  // The examples of the package are found by their names from everywhere.
+  for (const path of [named, join(PACKAGE, named), join(PACKAGE, 'systems', named)]) {
+    if (isFile(path)) return path;
+    const inside = NAMES.map((name) => join(path, name)).find(isFile);
+    if (inside !== undefined) return inside;
+    if (isFolder(path) && system !== undefined && path === named) {
+      throw new Failure(
+        EXIT.usage,
+        `virtsec run: the folder ${named} has no system.yaml`,
+        'name a folder or a file that describes a system',
+      );
+    }
+  }
+  if (system === undefined) {
+    throw new Failure(
+      EXIT.usage,
+      'virtsec run: there is no system.yaml in this folder',
+      'name a system: `virtsec run hello`',
+    );
+  }
+  const examples = readdirSync(join(PACKAGE, 'systems'));
+  const meant = nearest(named, [...examples, ...examples.map((name) => `systems/${name}`)]);
+  throw new Failure(
+    EXIT.usage,
+    `virtsec run: there is no system ${named}`,
+    meant === undefined ? `examples: ${examples.join(', ')}` : `did you mean \`${meant}\`?`,
+  );
+}
+
+/** One guest, the terminal, and nothing else: the system of a kernel that is named on the command line. */
+function adHocDescription(): string {
+  return JSON.stringify({
+    virtsec: 1,
+    system: 'command-line',
+    partitions: {
+      guest: { guest: { kernel: '/', cmdline: AD_HOC_CMDLINE } },
+      tty: { driver: 'console', grants: { terminal: 'stdio' } },
+    },
+    channels: { con: { stream: 'guest <-> tty', bytes: '64K', as: 'uart0' } },
+  });
+}
+
+/** Throws a Failure with the messages of a wrong description, and fetches the images that guests name. */
+export async function loadSystem(options: LoadOptions, io: Io): Promise<LoadedSystem> {
+  for (const key of ['kernel', 'initrd'] as const) {
+    const path = options[key];
+    if (path !== undefined && !isFile(path))
+      throw new Failure(EXIT.usage, `virtsec run: --${key}: there is no readable file ${path}`);
+  }
+  const isAdHoc = options.system === undefined && (options.kernel ?? options.firmware) !== undefined;
+  const file = isAdHoc ? undefined : findDescription(options.system);
+  const folder = file === undefined ? '.' : dirname(file);
+  const reading = readDescription(
+    file ?? 'command line',
+    file === undefined ? adHocDescription() : readFileSync(file, 'utf8'),
+    {
+      fileExists: (path) => file === undefined || isFile(resolve(folder, path)),
+      images: Object.keys(IMAGES).filter((name) => IMAGES[name].kind === 'guest'),
+    },
+  );
+  if (reading.description === undefined) throw new Failure(EXIT.usage, reading.messages.join('\n\n'));
+
+  const guest = chooseGuest(reading.description, options.guest);
+  const partitions = reading.description.partitions.map((partition) =>
+    partition === guest
+      ? {
+          ...partition,
+          ...(options.memory === undefined ? {} : { memory: options.memory }),
+          ...(options.harts === undefined ? {} : { harts: options.harts }),
+        }
+      : partition,
+  );
+  const boot = new Map<string, BootFiles>();
+  let ready = guest.ready;
+  for (const partition of partitions) {
+    if (partition.form !== 'guest') continue;
+    let files: BootFiles;
+    if (partition.what !== undefined) {
+      const image = await guestImage(partition.what, io);
+      files = { kernel: image.kernel, initrd: image.initrd, cmdline: image.cmdline, deviceTree: true };
+      if (partition.name === guest.name) ready ??= image.ready;
+    } else files = file === undefined ? { cmdline: AD_HOC_CMDLINE, deviceTree: true } : atFolder(partition, folder);
+    boot.set(partition.name, partition.name === guest.name ? await override(files, options, io) : files);
+  }
+  return {
+    description: { ...reading.description, partitions },
+    boot,
+    guest: partitions.find((partition) => partition.name === guest.name)!,
+    ...(ready === undefined ? {} : { ready }),
+  };
+}
+
+function chooseGuest(description: Description, name: string | undefined): Partition {
+  const guests = description.partitions.filter((partition) => partition.form === 'guest');
+  if (name === undefined) return guests[0];
+  const guest = guests.find((partition) => partition.name === name);
+  if (guest !== undefined) return guest;
+  const names = guests.map((partition) => partition.name);
+  const meant = nearest(name, names);
+  throw new Failure(
+    EXIT.usage,
+    `virtsec run: --console: \`${name}\` is no guest of this system`,
+    meant === undefined ? `guests: ${names.join(', ')}` : `did you mean \`${meant}\`?`,
+  );
+}
+
+function atFolder(partition: Partition, folder: string): BootFiles {
+  const { kernel, initrd, firmware, cmdline, deviceTree } = partition.files!;
+  const at = (path: string): string => resolve(folder, path);
+  return {
+    ...(kernel === undefined ? {} : { kernel: at(kernel) }),
+    ...(initrd === undefined ? {} : { initrd: at(initrd) }),
+    ...(firmware === undefined ? {} : { firmware: at(firmware) }),
+    cmdline,
+    deviceTree,
+  };
+}
+
+async function override(files: BootFiles, options: LoadOptions, io: Io): Promise<BootFiles> {
+  let { firmware } = options;
+  if (firmware !== undefined && !isFile(firmware)) {
+    if (!Object.hasOwn(IMAGES, firmware)) {
+      throw new Failure(
+        EXIT.usage,
+        `virtsec run: --firmware: there is no readable file ${firmware}`,
+        'or name an image: `--firmware opensbi`',
+      );
+    }
+    firmware = await firmwareImage(firmware, io);
+  }
+  const kernel = options.kernel && resolve(options.kernel);
+  const initrd = options.initrd && resolve(options.initrd);
+  return {
+    ...files,
+    ...(kernel === undefined ? {} : { kernel }),
+    ...(initrd === undefined ? {} : { initrd }),
+    ...(firmware === undefined ? {} : { firmware: resolve(firmware) }),
+    cmdline: [files.cmdline, options.append ?? ''].filter((part) => part !== '').join(' '),
+  };
+}
