@@ -46,7 +46,7 @@ export async function aptSources(): Promise<AptSource[]> {
   }
   const path = (name: string): string => new RegExp(`^${name}='(.*)'$`, 'm').exec(directories)?.[1] ?? '';
   const parts = await readdir(path('PARTS')).catch(() => []);
-  const files = [path('LIST'), ...parts.toSorted().map((part) => join(path('PARTS'), part))];
+  const files = [path('LIST'), ...parts.toSorted((a, b) => (a < b ? -1 : 1)).map((part) => join(path('PARTS'), part))];
   const sources: AptSource[] = [];
   for (const file of files) {
     const text = await readFile(file, 'utf8').catch(() => '');
@@ -165,9 +165,9 @@ Dir::Cache "${cache}";
 Dir::Cache::pkgcache "pkgcache.bin";
 Dir::Cache::srcpkgcache "srcpkgcache.bin";
 Dir::Etc::SourceList "${root}/debian.sources";
-Dir::Etc::SourceParts "-";
-Dir::Etc::Preferences "-";
-Dir::Etc::PreferencesParts "-";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
 APT::Architecture "riscv64";
 APT::Architectures "riscv64";
 APT::Status-Fd "3";

@@ -77,8 +77,11 @@ function parseManifest(directory: string): Manifest | undefined {
   }
 }
 
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
 function isManifest(value: unknown): value is Manifest {
-  const isObject = (it: unknown): it is Record<string, unknown> => typeof it === 'object' && it !== null;
   if (!isObject(value) || value['virtsec-image'] !== 1) return false;
   const { files, provenance } = value;
   return (

@@ -26,10 +26,24 @@ export async function unpackDeb(
       found.set(file.path, file.data);
       if (enough(found)) break;
     }
+  } catch (error) {
+    throw isMissing(error)
+      ? noDecoder()
+      : error instanceof ImageError
+        ? error
+        : broken(`the package’s data: ${String(error)}`);
   } finally {
     tar.destroy();
   }
   return found;
+}
+
+function noDecoder(): ImageError {
+  return new ImageError(
+    'missing-tool',
+    'The package is compressed with xz, and this machine has neither xz nor dpkg-deb.',
+    'Install xz: apt-get install xz-utils (or your system’s package of that name).',
+  );
 }
 
 function dataMember(deb: Uint8Array): { name: string; data: Uint8Array } {
@@ -229,5 +243,9 @@ function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 function broken(sentence: string): ImageError {
-  return new ImageError('archive', sentence, 'Fetch it again; if that does not help, name another mirror or suite.');
+  return new ImageError(
+    'archive',
+    `${sentence[0].toUpperCase()}${sentence.slice(1)}.`,
+    'Fetch it again; if that does not help, name another mirror or suite.',
+  );
 }

@@ -40,7 +40,7 @@ const INGREDIENTS: Readonly<Record<string, readonly Ingredient[]>> = {
  * In this order: testing has the newest kernel that was tested a little, unstable often the same, stable an older one with
  * all its modules in the same package (slower to fetch). Any of them can be out of order on a mirror on a given day.
  */
-const SUITES = ['forky', 'sid', 'trixie'];
+const SUITES = [['forky', 'sid'], ['trixie']];
 
 /** Fetches the packages of an image and takes its files out of them. Throws ImageError. */
 export async function fetchPackages(name: string, options: FetchOptions, watcher: Watcher): Promise<Fetched> {
@@ -75,20 +75,19 @@ interface Attempt {
   readonly open: () => Promise<Archive>;
 }
 
-async function attempts(options: FetchOptions, watcher: Watcher): Promise<Attempt[]> {
-  const plan = (
-    suites: readonly string[],
-    open: (suite: string, ignoreExpiry: boolean) => Promise<Archive>,
-  ): Attempt[] =>
-    [false, true].flatMap((ignoreExpiry) =>
-      suites.map((suite) => ({ suite, ignoreExpiry, open: () => open(suite, ignoreExpiry) })),
-    );
-  // The suites of the newest kernels, expired or not, come before the others.
-  const inOrder = (open: (suite: string, ignoreExpiry: boolean) => Promise<Archive>): Attempt[] =>
-    options.suite === undefined
-      ? [...plan(SUITES.slice(0, 2), open), ...plan(SUITES.slice(2), open)]
-      : plan([options.suite], open);
+type Open = (suite: string, ignoreExpiry: boolean) => Promise<Archive>;
 
+/** The suites with the newest kernels, expired or not, come before the others. */
+function inOrder(suite: string | undefined, open: Open): Attempt[] {
+  const groups = suite === undefined ? SUITES : [[suite]];
+  return groups.flatMap((group) =>
+    [false, true].flatMap((ignoreExpiry) =>
+      group.map((name) => ({ suite: name, ignoreExpiry, open: () => open(name, ignoreExpiry) })),
+    ),
+  );
+}
+
+async function attempts(options: FetchOptions, watcher: Watcher): Promise<Attempt[]> {
   const url = options.mirror;
   if (url !== undefined) {
     if (!/^(?:https?|file):\/\//.test(url)) {
@@ -106,7 +105,7 @@ async function attempts(options: FetchOptions, watcher: Watcher): Promise<Attemp
         'Install them: apt-get install debian-archive-keyring; or name a file of keys with --keyring.',
       );
     }
-    return inOrder((suite, ignoreExpiry) => openMirror({ url, suite, keyring, ignoreExpiry }, watcher));
+    return inOrder(options.suite, (suite, ignoreExpiry) => openMirror({ url, suite, keyring, ignoreExpiry }, watcher));
   }
   const sources = await aptSources();
   if (sources.length === 0) {
@@ -117,7 +116,7 @@ async function attempts(options: FetchOptions, watcher: Watcher): Promise<Attemp
     );
   }
   return sources.flatMap((source) =>
-    inOrder((suite, ignoreExpiry) => openAptArchive(source, suite, ignoreExpiry, watcher)),
+    inOrder(options.suite, (suite, ignoreExpiry) => openAptArchive(source, suite, ignoreExpiry, watcher)),
   );
 }
 
@@ -173,6 +172,6 @@ function withoutPassword(url: string): string {
 function summary(failures: readonly { suite: string; error: ImageError }[]): ImageError {
   if (failures.length === 1) return failures[0].error;
   const lines = failures.map(({ suite, error }) => `  ${suite}: ${error.message}`);
-  const last = failures[failures.length - 1].error;
-  return new ImageError(last.code, `No suite of Debian could be used.\n${lines.join('\n')}`, last.help);
+  const first = failures[0].error;
+  return new ImageError(first.code, `No suite of Debian could be used.\n${lines.join('\n')}`, first.help);
 }

@@ -30,11 +30,15 @@ unset LINES COLUMNS
 read -r _ _ release _ </proc/version
 echo "Linux $release, in a Virtsec partition of its own. 'exit' powers off."
 cd /root
-export PS1='\\w # '
+export PS1='\\w # ' ENV=/etc/shrc
 while :; do
   setsid -c sh <"$tty" >"$tty" 2>&1
   poweroff -f
 done
+`;
+
+/** Process 1 is a shell script, and deaf to the signals by which busybox's commands would ask it. */
+const SHELL_START = `alias poweroff='poweroff -f' halt='poweroff -f' reboot='reboot -f'
 `;
 
 /**
@@ -66,12 +70,14 @@ const FEW_APPLETS = [
   'uname',
 ];
 
+const directory = (path: string, mode = 0o755): CpioEntry => ({ type: 'directory', path, mode });
+const link = (path: string, target: string): CpioEntry => ({ type: 'link', path, target });
+const file = (path: string, mode: number, data: Uint8Array): CpioEntry => ({ type: 'file', path, mode, data });
+
 /** The archive (cpio, newc, not compressed: inflating costs the guest more than its bytes cost us). */
 export function buildInitramfs(busybox: Uint8Array): Uint8Array {
   const applets = busyboxApplets(busybox);
   const links = (applets.length ? applets : FEW_APPLETS).filter((name) => name !== 'busybox' && name !== 'linuxrc');
-  const directory = (path: string, mode = 0o755): CpioEntry => ({ type: 'directory', path, mode });
-  const link = (path: string, target: string): CpioEntry => ({ type: 'link', path, target });
   return writeCpio([
     directory('bin'),
     directory('dev'),
@@ -87,8 +93,9 @@ export function buildInitramfs(busybox: Uint8Array): Uint8Array {
     // The kernel opens /dev/console for /init before anything is mounted.
     { type: 'character', path: 'dev/console', mode: 0o600, ...CONSOLE },
     { type: 'character', path: 'dev/null', mode: 0o666, ...NULL },
-    { type: 'file', path: 'init', mode: 0o755, data: Buffer.from(INIT) },
-    { type: 'file', path: 'bin/busybox', mode: 0o755, data: busybox },
+    file('init', 0o755, Buffer.from(INIT)),
+    file('etc/shrc', 0o644, Buffer.from(SHELL_START)),
+    file('bin/busybox', 0o755, busybox),
     ...links.map((name) => link(`bin/${name}`, 'busybox')),
   ]);
 }
