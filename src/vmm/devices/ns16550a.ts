@@ -77,9 +77,9 @@ const U_SENT_TAKEN = 18;
 const U_LOOP = 20;
 const FIFO = 16;
 const U_HOLD = 64;
-export const HOLD_BYTES = 4096;
+export const HOLD_BYTES = 2048;
 const U_SENT = U_HOLD + HOLD_BYTES;
-export const SENT_BYTES = 4096;
+export const SENT_BYTES = 2048;
 /** Words of one UART's state; rings hold one byte a word. */
 export const UART_WORDS = U_SENT + SENT_BYTES;
 
