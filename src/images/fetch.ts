@@ -53,7 +53,7 @@ export async function fetchPackages(name: string, options: FetchOptions, watcher
     try {
       const archive = await attempt.open();
       try {
-        return await fetchFrom(archive, INGREDIENTS[name]);
+        return await fetchFrom(archive, INGREDIENTS[name], watcher);
       } finally {
         await archive.close();
       }
@@ -120,13 +120,15 @@ async function attempts(options: FetchOptions, watcher: Watcher): Promise<Attemp
   );
 }
 
-async function fetchFrom(archive: Archive, ingredients: readonly Ingredient[]): Promise<Fetched> {
+async function fetchFrom(archive: Archive, ingredients: readonly Ingredient[], watcher: Watcher): Promise<Fetched> {
   const files: Record<string, NewFile> = {};
   const packages: PackageRecord[] = [];
   for (const ingredient of ingredients) {
     const record = await ingredient.find(archive);
     packages.push(record);
-    Object.assign(files, await take(record, await archive.download(record), ingredient.files));
+    const deb = await archive.download(record);
+    watcher.progress({ step: `unpacking ${record.name}`, bytes: 0, total: 0 });
+    Object.assign(files, await take(record, deb, ingredient.files));
   }
   return {
     provenance: {

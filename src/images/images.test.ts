@@ -86,7 +86,9 @@ test('a guest is fetched once, and then never asked for again', { skip }, async 
     'signature of Debian forky',
     'package index of Debian forky',
     'linux-binary-7.2.12',
+    'unpacking linux-binary-7.2.12',
     'busybox-static',
+    'unpacking busybox-static',
   ]);
   const asked = requests.length;
   assert.deepEqual(await fetchImage('debian', { ...options, offline: true }), image);
