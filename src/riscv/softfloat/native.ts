@@ -16,8 +16,7 @@
  * | f32 fused multiply-add     | `fp_native`       | with s = promote(a) * promote(b) + promote(c) in f64, r = demote(s):    |
  * |                            |                   | the low 29 bits of s are not 0x10000000 (s is not halfway between       |
  * |                            |                   | f32 numbers: rounding twice is rounding once), and r as for mul         |
- * | f64 fused multiply-add     | `fp_native`, host | with r = f64x2.relaxed_madd, as for mul, on hosts where that is fused:  |
- * |                            |                   | madd(x, x, -1 - 2^-29) == 2^-60 for x = 1 + 2^-30                       |
+ * | f64 fused multiply-add     | `hostFuses()`     | with r = f64x2.relaxed_madd: as for mul (needs `fp_native` too)         |
  * | i32, u32 to f64            | nothing           | always                                                                  |
  * | i64, u64 to f64; all to f32| `fp_native`       | always                                                                  |
  * | f32 to f64                 | nothing           | r == r                                                                  |
@@ -73,20 +72,29 @@ export const nativeArithmetic = (F: Format): string => {
 `;
 };
 
-/** Of binary32 only: binary64 has room for the product. */
-export const nativeFusedMultiplyAdd = `
-  fn f32_fmadd_fast(a:i64, b:i64, c:i64, rm:i32):i64 {
-    if (fp_native(rm)) {
+/** binary64 has room for the exact product of binary32 numbers; their sum with the addend may be rounded. */
+const multiplyAdd32 = `
       let s = promote(bits(i32(a))) * promote(bits(i32(b))) + promote(bits(i32(c)));
       let r = u64(bits(demote(s)));
       if ((i32(bits(s)) & 0x1fffffff) != 0x10000000 && ${inRange(binary32, 'r')}) return r;
+`;
+const multiplyAdd64 = `
+      let r = bits(f64_madd(bits(a), bits(b), bits(c)));
+      if (${inRange(binary64, 'r')}) return r;
+`;
+
+/** With `fused`, binary64 uses `f64_madd(a:f64, b:f64, c:f64):f64` (`fused.ts`), else the exact function. */
+export const nativeMultiplyAdd = (F: Format, fused: boolean): string => `
+  fn ${F.name}_fmadd_fast(a:i64, b:i64, c:i64, rm:i32):i64 {
+    if (fp_native(rm)) {
+      ${F === binary32 ? multiplyAdd32 : fused ? multiplyAdd64 : ''}
     }
-    return f32_fmadd(a, b, c, rm);
+    return ${F.name}_fmadd(a, b, c, rm);
   }
-  fn f32_fmsub_fast(a:i64, b:i64, c:i64, rm:i32):i64 { return f32_fmadd_fast(a, b, c ^ ${binary32.sign}, rm); }
-  fn f32_fnmsub_fast(a:i64, b:i64, c:i64, rm:i32):i64 { return f32_fmadd_fast(a ^ ${binary32.sign}, b, c, rm); }
-  fn f32_fnmadd_fast(a:i64, b:i64, c:i64, rm:i32):i64 {
-    return f32_fmadd_fast(a ^ ${binary32.sign}, b, c ^ ${binary32.sign}, rm);
+  fn ${F.name}_fmsub_fast(a:i64, b:i64, c:i64, rm:i32):i64 { return ${F.name}_fmadd_fast(a, b, c ^ ${F.sign}, rm); }
+  fn ${F.name}_fnmsub_fast(a:i64, b:i64, c:i64, rm:i32):i64 { return ${F.name}_fmadd_fast(a ^ ${F.sign}, b, c, rm); }
+  fn ${F.name}_fnmadd_fast(a:i64, b:i64, c:i64, rm:i32):i64 {
+    return ${F.name}_fmadd_fast(a ^ ${F.sign}, b, c ^ ${F.sign}, rm);
   }
 `;
 

@@ -20,8 +20,8 @@ import {
   nativeBetweenFormats,
   nativeComparison,
   nativeConversion,
-  nativeFusedMultiplyAdd,
   nativeMode,
+  nativeMultiplyAdd,
 } from './native.ts';
 import { raiseFlags, rounding, wideArithmetic } from './rounding.ts';
 
@@ -46,12 +46,17 @@ export const softFloat: string = [
   betweenFormats(binary64, binary32),
 ].join('');
 
-/** The fast forms of `native.ts`; they call `fp_native(rm:i32):i32`, `fl` and the exact operations. */
-export const nativeFloat: string = [
-  ...[nativeArithmetic, nativeComparison, nativeConversion].flatMap((text) => [text(binary32), text(binary64)]),
-  nativeFusedMultiplyAdd,
-  nativeBetweenFormats,
-].join('');
+/**
+ * The fast forms of `native.ts`; they call `fp_native(rm:i32):i32`, `fl`, the exact operations and, if `fused`,
+ * `f64_madd` of `fused.ts`.
+ */
+export const nativeFloat = (fused: boolean): string =>
+  [
+    ...[nativeArithmetic, nativeComparison, nativeConversion].flatMap((text) => [text(binary32), text(binary64)]),
+    nativeMultiplyAdd(binary32, fused),
+    nativeMultiplyAdd(binary64, fused),
+    nativeBetweenFormats,
+  ].join('');
 
 /** The only access to machine state: `fl` and `fp_native` for an engine that has none of its own. */
 export const accruedFlags: string = raiseFlags + nativeMode;
