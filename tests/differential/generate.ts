@@ -1,0 +1,156 @@
+// A program from a seed.
+
+import { Context, SPARED } from './context.ts';
+import * as groups from './groups.ts';
+import { encode, instructionNamed } from './instructions.ts';
+import { DATA_BYTES } from './layout.ts';
+import * as privileged from './privileged.ts';
+import { MACHINE, type Mode, type Program, SUPERVISOR, USER } from './program.ts';
+import { Random } from './random.ts';
+import { bareSpace, pagedSpace, pmpRegions, type Space } from './space.ts';
+import { doubleValue, floatValue, integerValue, singleValue } from './values.ts';
+
+/** What a kind of program is made of: how often each group comes. */
+const WEIGHTS = {
+  integer: { arithmetic: 30, refresh: 10, memory: 20, branch: 8, shortJump: 5, loop: 5, selfModifying: 2, illegal: 2 },
+  float: { float: 40, refresh: 15, memory: 6, arithmetic: 4, branch: 3, loop: 4, toggleStatus: 1 },
+  memory: {
+    memory: 30,
+    atomic: 10,
+    reservation: 10,
+    refresh: 6,
+    arithmetic: 6,
+    branch: 3,
+    protectedAccess: 6,
+    wildJump: 3,
+  },
+  traps: {
+    call: 6,
+    illegal: 12,
+    anyCsr: 12,
+    writeCsr: 14,
+    writePmp: 3,
+    returnTo: 6,
+    wait: 2,
+    interrupt: 8,
+    wildJump: 4,
+    protectedAccess: 5,
+    readCounter: 3,
+    toggleStatus: 3,
+    countInstructions: 2,
+    fences: 2,
+    arithmetic: 5,
+    refresh: 3,
+    memory: 3,
+    float: 3,
+    translated: 2,
+    supervisorView: 1,
+    selfModifying: 1,
+  },
+  translation: {
+    translated: 30,
+    remap: 12,
+    wildJump: 8,
+    supervisorView: 5,
+    returnTo: 4,
+    memory: 4,
+    refresh: 2,
+    arithmetic: 3,
+    protectedAccess: 3,
+    toggleStatus: 1,
+    fences: 1,
+    selfModifying: 1,
+    interrupt: 1,
+  },
+} as const;
+
+export type Kind = keyof typeof WEIGHTS;
+
+const MAKERS: Readonly<Record<string, (c: Context) => void>> = { ...groups, ...privileged } as never;
+
+/** The program that belongs to a seed. */
+export function generate(seed: number): Program {
+  const random = new Random(seed);
+  const kind = random.weighted<Kind>({ integer: 4, float: 4, memory: 3, traps: 5, translation: 4 });
+  const start: Mode = random.pick([MACHINE, SUPERVISOR, USER]);
+  const paged = kind === 'translation' || random.one(3);
+  const space: Space = paged ? pagedSpace(random, random.pick([8, 9])) : bareSpace();
+  const medeleg =
+    random.pick([0, privileged.DELEGATABLE, privileged.DELEGATABLE & random.word()]) | (random.one(3) ? 0x100 : 0);
+  // Environment calls from S-mode are delegated only where the S-mode handler can trap by an illegal instruction.
+  const delegateSupervisorCalls = (medeleg & 4) === 0 && random.one(3);
+  const mideleg = random.pick([0, 0x222, 0x222 & random.word()]);
+  const c = new Context(random, space, start, { medeleg, mideleg });
+  const wanted = random.between(40, 160);
+  const weights: Readonly<Record<string, number>> = WEIGHTS[kind];
+  while (c.nextIndex < wanted) {
+    if (c.nextIndex >= c.steadyUntil) {
+      if (random.one(25)) c.switchTo(random.pick([MACHINE, SUPERVISOR, USER]));
+      MAKERS[random.weighted(weights)](c);
+    } else {
+      // Something that keeps the mode.
+      MAKERS[random.weighted({ arithmetic: 5, refresh: 2, memory: 3, float: 3, atomic: 1, illegal: 1, call: 1 })](c);
+    }
+    if (random.one(12)) c.add('checkpoint', [c.op('ecall')]);
+  }
+  c.switchTo(start);
+  const pmp = pmpRegions(random, kind === 'memory' || kind === 'traps' ? random.below(4) : random.below(2));
+  const status = random.word() & (privileged.MSTATUS.SUM | privileged.MSTATUS.MXR);
+  const rare = random.one(4)
+    ? random.word() & (privileged.MSTATUS.TVM | privileged.MSTATUS.TW | privileged.MSTATUS.TSR)
+    : 0;
+  const floating = random.one(kind === 'traps' ? 10 : 40) ? 0 : privileged.MSTATUS.FS;
+  const counters = random.below(8);
+  const supervisorCounters = random.below(8);
+  return {
+    seed,
+    about: `${kind}, starts in ${'US?M'[start]}-mode, ${{ 0: 'bare', 8: 'Sv39', 9: 'Sv48' }[space.satpMode]}`,
+    start,
+    groups: c.groups,
+    // Programs that trap often would reach the trap limit in many rounds.
+    rounds: random.pick(kind === 'traps' || kind === 'translation' || floating === 0 ? [1, 1, 2] : [2, 4, 8, 16]),
+    x: Array.from({ length: 32 }, () => integerValue(random)),
+    f: Array.from({ length: 32 }, () => floatValue(random)),
+    windows: space.windows,
+    csrs: (arena) => ({
+      ...pmp(arena),
+      medeleg: BigInt(medeleg | (delegateSupervisorCalls ? 0x200 : 0)),
+      mideleg: BigInt(mideleg),
+      mcounteren: BigInt(counters),
+      scounteren: BigInt(supervisorCounters),
+      satp: space.satp(arena),
+      mstatus: BigInt(status | rare | floating) | (2n << 32n) | (2n << 34n),
+      fcsr: 0n,
+    }),
+    tables: (arena) => space.tables(arena),
+    data: dataPages(random),
+    forwardByIllegal: delegateSupervisorCalls,
+  };
+}
+
+/** Data pages full of corner values; pages 0 and 1 begin and end with code that returns through x1. */
+function dataPages(random: Random): Uint8Array {
+  const bytes = new Uint8Array(DATA_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (let offset = 0; offset < DATA_BYTES; offset += 8) {
+    const value = random.pick([
+      integerValue,
+      doubleValue,
+      floatValue,
+      (r: Random) => (singleValue(r) << 32n) | singleValue(r),
+    ])(random);
+    view.setBigUint64(offset, value, true);
+  }
+  const ret = 0x8082; // c.jr ra
+  const across = encode(instructionNamed('addi'), [6, 6, random.between(-99, 99)]);
+  for (const page of [0, 4096]) {
+    // The second half of an instruction across the page boundary, then what it returns by.
+    view.setUint16(page, across >>> 16, true);
+    view.setUint16(page + 2, ret, true);
+    view.setUint16(page + 4, ret, true);
+    for (let offset = 6; offset < SPARED; offset += 2) view.setUint16(page + offset, ret, true);
+    for (let offset = 4096 - SPARED; offset < 4094; offset += 2) view.setUint16(page + offset, ret, true);
+    view.setUint16(page + 4094, across & 0xffff, true);
+  }
+  return bytes;
+}

@@ -1,0 +1,277 @@
+// Groups of unprivileged instructions: arithmetic, memory, atomics, floating point, control flow, code that changes.
+
+import { decode, INSTRUCTIONS } from './instructions.ts';
+import { type Context, familyInstructions } from './context.ts';
+import { DATA } from './layout.ts';
+import type { Item } from './program.ts';
+
+export function arithmetic(c: Context): void {
+  c.add(
+    'arithmetic',
+    Array.from({ length: c.random.between(1, 6) }, () => c.random32(['integer'])),
+  );
+}
+
+/** Brings corner values from the data pages into registers. */
+export function refresh(c: Context): void {
+  const base = c.register();
+  const items: Item[] = [{ kind: 'address', rd: base, offset: DATA + 0x800 }];
+  for (let i = c.random.between(2, 6); i > 0; i--) {
+    const imm = 8 * c.random.between(-240, 240);
+    if (c.random.one(2)) items.push(c.op('fld', c.random.below(32), imm, base));
+    else items.push(c.op('ld', c.register([base], 0), imm, base));
+  }
+  c.add('refresh', items);
+}
+
+/** Bytes of an access, by the instruction's name. */
+function accessSize(name: string): number {
+  if (/^c\.(f?[ls]d|f?[ls]dsp)$|^[lsf]+d$|\.d$/.test(name)) return 8;
+  if (/w|f[ls]w/.test(name)) return 4;
+  return /h/.test(name) ? 2 : 1;
+}
+
+/** Loads and stores of the data pages, aligned and not, also across pages. */
+export function memory(c: Context): void {
+  const instruction = c.random.pick(familyInstructions(['load', 'store', 'float-load', 'float-store']));
+  const size = accessSize(instruction.name);
+  const offsetOperand = instruction.operands.find((o) => o.kind === 'number')!;
+  const baseOperand = instruction.operands.find((o) => /^rs1_?$/.test(o.name));
+  const imm = c.operand(offsetOperand);
+  const base = baseOperand === undefined ? 2 : baseOperand.base === 8 ? c.random.between(8, 15) : c.register();
+  const target = c.dataOffset(size, !c.random.one(3));
+  const items: Item[] = [{ kind: 'address', rd: base, offset: target - imm }];
+  const fixed: Record<string, number> = { [offsetOperand.name]: imm };
+  if (baseOperand !== undefined) fixed[baseOperand.name] = base;
+  items.push(c.fill(instruction, fixed));
+  c.add('memory', items);
+}
+
+export function atomic(c: Context): void {
+  const instruction = c.random.pick(familyInstructions(['atomic']));
+  const base = c.register();
+  const size = accessSize(instruction.name);
+  c.add('atomic', [
+    { kind: 'address', rd: base, offset: c.dataOffset(size, !c.random.one(8)) },
+    c.fill(instruction, { rs1: base }),
+  ]);
+}
+
+/** Load-reserved and store-conditional: matched, to another address, without reservation, misaligned. */
+export function reservation(c: Context): void {
+  const { random } = c;
+  const suffix = random.pick(['.w', '.d']);
+  const size = suffix === '.w' ? 4 : 8;
+  const base = c.register();
+  const other = c.register([base]);
+  const result = c.register([base, other], 0);
+  const first = c.dataOffset(size, !random.one(8));
+  const items: Item[] = [
+    { kind: 'address', rd: base, offset: first },
+    { kind: 'address', rd: other, offset: c.dataOffset(size, true) },
+  ];
+  const load = c.op(`lr${suffix}`, result, base, random.below(4));
+  const store = (to: number): Item =>
+    c.op(`sc${suffix}`, c.register([base, other], 0), c.register([], 0), to, random.below(4));
+  switch (random.below(6)) {
+    case 0:
+      items.push(store(base));
+      break;
+    case 1:
+      items.push(load, store(other));
+      break;
+    case 2:
+      items.push(load, store(base), store(base));
+      break;
+    case 3:
+      items.push(c.op(`lr${suffix}`, result, other, 0), load, store(base));
+      break;
+    default: {
+      items.push(load);
+      const busy = [base, other];
+      for (let i = random.below(3); i > 0; i--)
+        items.push(c.op('addi', c.register(busy), c.register([], 0), random.below(9)));
+      items.push(store(base));
+    }
+  }
+  c.add('reservation', items);
+}
+
+export function float(c: Context): void {
+  const { random } = c;
+  const items: Item[] = [];
+  for (let i = random.between(1, 6); i > 0; i--) {
+    if (random.one(10)) {
+      const csr = random.pick([1, 2, 3]);
+      const dynamic = random.one(10) ? random.pick([5, 6, 7]) : random.below(5);
+      items.push(
+        random.one(3)
+          ? c.op(random.pick(['csrrw', 'csrrs', 'csrrc']), c.register([], 0), csr, c.register([], 0))
+          : c.op('csrrwi', c.register([], 0), csr, csr === 2 ? dynamic : random.below(32)),
+      );
+    }
+    items.push(c.random32(['float']));
+  }
+  if (random.one(2)) items.push(c.op('csrrs', c.register(), 3, 0));
+  c.add('float', items);
+}
+
+/** A mode stays while branches may skip to a group; the last groups of a program are never skipped to. */
+function ahead(c: Context): number {
+  const target = c.nextIndex + 1 + c.random.between(1, 3);
+  c.steadyUntil = Math.max(c.steadyUntil, target);
+  return target;
+}
+
+export function branch(c: Context): void {
+  const { random } = c;
+  const name = random.pick(['beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']);
+  const first = c.register([], 0);
+  const second = random.one(4) ? first : c.register([], 0);
+  c.add('branch', [{ kind: 'branch', name, values: [first, second], target: { group: ahead(c), item: 0 } }]);
+}
+
+/** Jumps and compressed branches over instructions of the same group. */
+export function shortJump(c: Context): void {
+  const { random } = c;
+  const skipped = random.between(1, 3);
+  const target = { group: c.nextIndex, item: skipped + 1 };
+  const indirect = { group: c.nextIndex, item: skipped + 2 };
+  const body = Array.from({ length: skipped }, () => c.random32(['integer']));
+  const base = c.register();
+  switch (random.below(6)) {
+    case 0:
+      c.add('jal', [{ kind: 'branch', name: 'jal', values: [c.register([], 0)], target }, ...body]);
+      break;
+    case 1:
+      c.add('c.j', [{ kind: 'branch', name: 'c.j', values: [], target }, ...body]);
+      break;
+    case 2: {
+      const name = random.pick(['c.beqz', 'c.bnez']);
+      c.add(name, [{ kind: 'branch', name, values: [random.between(8, 15)], target }, ...body]);
+      break;
+    }
+    case 3: {
+      const name = random.pick(['c.jr', 'c.jalr']);
+      c.add(name, [{ kind: 'label', rd: base, target: indirect }, c.op(name, base), ...body]);
+      break;
+    }
+    default: {
+      // The sum's lowest bit is cleared (2.5), so an odd offset jumps to the same place.
+      const imm = 2 * random.between(-1023, 1022);
+      const link = random.one(3) ? base : c.register([], 0);
+      c.add('jalr', [
+        { kind: 'label', rd: base, target: { group: c.nextIndex, item: skipped + 3 } },
+        c.op('addi', base, base, -imm),
+        c.op('jalr', link, imm + random.below(2), base),
+        ...body,
+      ]);
+    }
+  }
+}
+
+/** A loop of a few rounds whose counter the body leaves alone. */
+export function loop(c: Context): void {
+  const { random } = c;
+  const counter = random.between(8, 15);
+  const items: Item[] = [c.op('addi', counter, 0, random.between(2, 9))];
+  for (let i = random.between(1, 5); i > 0; i--) {
+    const item = random.one(3)
+      ? c.random32(['float'], { rd: c.register([counter], 0) })
+      : c.random32(['integer'], {
+          rd: c.register([counter], 0),
+          crd: c.register([counter]),
+          rd_: otherPrime(c, counter),
+          rs1_: otherPrime(c, counter),
+        });
+    items.push(item);
+  }
+  items.push(c.op('addi', counter, counter, -1));
+  const target = { group: c.nextIndex, item: 1 };
+  items.push(
+    random.one(2)
+      ? { kind: 'branch', name: 'c.bnez', values: [counter], target }
+      : { kind: 'branch', name: 'bne', values: [counter, 0], target },
+  );
+  c.add('loop', items);
+}
+
+function otherPrime(c: Context, counter: number): number {
+  return 8 + ((counter - 8 + c.random.between(1, 7)) % 8);
+}
+
+/** An encoding that is reserved or belongs to an extension that neither side has. */
+export function illegal(c: Context): void {
+  const { random } = c;
+  for (;;) {
+    let word: number;
+    switch (random.below(4)) {
+      case 0:
+        word = random.word() | 3;
+        break;
+      case 1: {
+        // A right encoding but for one or two bits.
+        const instruction = random.pick(INSTRUCTIONS);
+        const item = c.fill(instruction);
+        if (item.kind !== 'word') continue;
+        word = item.word ^ (1 << random.below(8 * instruction.size));
+        if (random.one(2)) word ^= 1 << random.below(8 * instruction.size);
+        break;
+      }
+      case 2:
+        word = random.below(0x10000);
+        break;
+      default:
+        // Within the major opcodes that are mostly used up.
+        word =
+          (random.word() & ~0x7f) |
+          random.pick([0x03, 0x07, 0x13, 0x1b, 0x27, 0x2f, 0x33, 0x3b, 0x53, 0x67, 0x63, 0x73, 0x0f]);
+    }
+    word |= 0;
+    const size = (word & 3) === 3 ? 4 : 2;
+    if (size === 2) word &= 0xffff;
+    const instruction = decode(word);
+    if (instruction !== undefined && instruction.family !== 'integer' && instruction.family !== 'float') continue;
+    if (peerHas(word)) continue;
+    c.add('illegal', [{ kind: 'word', word, size }]);
+    return;
+  }
+}
+
+/** Words that the table leaves out and that still do something, in QEMU or by being hints. */
+function peerHas(word: number): boolean {
+  const opcode = word & 0x7f;
+  if (opcode === 0x0f) return ((word >> 12) & 7) < 2; // fences with reserved fields
+  if (opcode === 0x73) return ((word >> 12) & 3) !== 0; // accesses to CSRs
+  // Compressed jumps and memory accesses never come here, but c.jr and c.lwsp and c.ldsp with reserved operands do.
+  return false;
+}
+
+/** Changes an instruction and runs it: behind a fence.i the new one must run (Zifencei). */
+export function selfModifying(c: Context): void {
+  const { random } = c;
+  const pointer = c.register();
+  const value = c.register([pointer]);
+  const toggle = c.register([pointer, value]);
+  const rd = c.register([], 0);
+  const one = c.op('addi', rd, c.register([], 0), c.operand(IMM));
+  const two = c.op(random.pick(['xori', 'ori', 'addi', 'slti']), rd, c.register([], 0), c.operand(IMM));
+  if (one.kind !== 'word' || two.kind !== 'word') return;
+  const toggles = c.li(toggle, one.word ^ two.word);
+  const items: Item[] = [
+    { kind: 'label', rd: pointer, target: { group: c.nextIndex, item: toggles.length + 5 } },
+    c.op('lw', value, 0, pointer),
+    ...toggles,
+    c.op('xor', value, value, toggle),
+    c.op('sw', value, 0, pointer),
+    c.op('fence.i'),
+    one,
+  ];
+  c.add('self-modifying', items);
+}
+
+const IMM = INSTRUCTIONS.find((instruction) => instruction.name === 'addi')!.operands[2];
+
+export function fences(c: Context): void {
+  c.add('fence', [c.random32(['fence'])]);
+}

@@ -1,0 +1,459 @@
+// Groups of privileged instructions: CSRs, traps, modes, interrupts, address translation, protection.
+
+import { type Context, SPARED } from './context.ts';
+import { DATA, MSIP, RAM_BASE, TABLES } from './layout.ts';
+import { type Item, MACHINE, type Mode, SUPERVISOR, USER } from './program.ts';
+import { CSR } from './registers.ts';
+import { FREE_PMP, type Place } from './space.ts';
+import { integerValue } from './values.ts';
+
+export const MSTATUS = {
+  SIE: 1 << 1,
+  MIE: 1 << 3,
+  SPIE: 1 << 5,
+  MPIE: 1 << 7,
+  SPP: 1 << 8,
+  MPP: 3 << 11,
+  FS: 3 << 13,
+  MPRV: 1 << 17,
+  SUM: 1 << 18,
+  MXR: 1 << 19,
+  TVM: 1 << 20,
+  TW: 1 << 21,
+  TSR: 1 << 22,
+} as const;
+
+export function call(c: Context): void {
+  c.add('trap', [c.op(c.random.pick(['ecall', 'ebreak', 'c.ebreak', 'ecall']))]);
+}
+
+/** Reads of any CSR in any mode: most do not exist or are out of reach. Counters' values differ, so they are dropped. */
+export function anyCsr(c: Context): void {
+  const { random } = c;
+  const known = Object.values(CSR);
+  const number = random.one(3) ? random.below(4096) : random.pick(known) + (random.one(4) ? random.below(4) : 0);
+  const rd = c.register();
+  const items: Item[] = [];
+  const writes = random.one(4) && (number >> 10 === 3 || number >> 8 > random.pick([0, 1, 3]));
+  if (writes && !isHarmful(number)) items.push(c.op('csrrw', rd, number, 0));
+  else items.push(c.op(random.pick(['csrrs', 'csrrc']), rd, number, 0));
+  if (isCounter(number) || number >> 8 === 0xf) items.push(c.op('addi', rd, 0, 0));
+  c.add(`csr 0x${number.toString(16)}`, items);
+}
+
+function isCounter(number: number): boolean {
+  return number >> 8 === 0xc || number >> 8 === 0xb || number === CSR.stimecmp;
+}
+
+/** Only read-only CSRs are written without care. */
+function isHarmful(number: number): boolean {
+  return number >> 10 !== 3;
+}
+
+interface WritableCsr {
+  readonly number: number;
+  value(c: Context): bigint;
+}
+
+const anything = (c: Context): bigint => integerValue(c.random);
+const bits =
+  (mask: number | bigint): ((c: Context) => bigint) =>
+  (c) =>
+    c.random.dword() & BigInt(mask);
+const cause = (c: Context): bigint =>
+  c.random.one(2)
+    ? BigInt(c.random.pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 15]))
+    : (1n << 63n) | BigInt(c.random.pick([1, 5, 9]));
+/** Exceptions that the privileged architecture lets delegate, but for environment calls. */
+export const DELEGATABLE = 0xb0ff;
+/** Privilege fields whose every value is legal; MPP comes with the write. */
+const status =
+  (mask: number) =>
+  (c: Context): bigint =>
+    BigInt(c.random.word() & mask);
+
+const MACHINE_CSRS: readonly WritableCsr[] = [
+  { number: CSR.mscratch, value: anything },
+  { number: CSR.mepc, value: anything },
+  { number: CSR.mtval, value: anything },
+  { number: CSR.mcause, value: (c) => (c.random.one(4) ? 11n : cause(c)) },
+  { number: CSR.mtvec, value: (c) => anything(c) & ~2n },
+  { number: CSR.medeleg, value: bits(DELEGATABLE | 0x300) },
+  { number: CSR.mideleg, value: bits(0x222) },
+  { number: CSR.mie, value: bits(0xaaa) },
+  { number: CSR.mcounteren, value: bits(7) },
+  { number: CSR.misa, value: anything },
+  {
+    number: CSR.satp,
+    value: (c) => (BigInt(c.random.pick([0, 8, 9, 1, 7, 15])) << 60n) | (c.random.dword() & ((1n << 60n) - 1n)),
+  },
+  {
+    number: CSR.mstatus,
+    value: (c) => BigInt((c.random.word() & 0x7e_61a2) | (c.random.pick([0, 1, 3]) << 11)) | (2n << 32n) | (2n << 34n),
+  },
+];
+
+const SUPERVISOR_CSRS: readonly WritableCsr[] = [
+  { number: CSR.sscratch, value: anything },
+  { number: CSR.sepc, value: anything },
+  { number: CSR.stval, value: anything },
+  { number: CSR.scause, value: cause },
+  { number: CSR.stvec, value: (c) => anything(c) & ~2n },
+  { number: CSR.sie, value: bits(0x222) },
+  { number: CSR.scounteren, value: bits(7) },
+  { number: CSR.sstatus, value: (c) => status(0xc_6122)(c) | (2n << 32n) },
+];
+
+const FLOAT_CSRS: readonly WritableCsr[] = [
+  { number: CSR.fflags, value: anything },
+  { number: CSR.frm, value: anything },
+  { number: CSR.fcsr, value: anything },
+];
+
+/** Writes a CSR in one of the ways, reads back what it took, and puts the old value back. */
+export function writeCsr(c: Context): void {
+  const { random } = c;
+  const sets = [...FLOAT_CSRS, ...(c.mode >= SUPERVISOR ? SUPERVISOR_CSRS : []), ...(c.machine ? MACHINE_CSRS : [])];
+  const { number, value } = random.pick(sets);
+  const old = c.register();
+  const given = c.register([old]);
+  const read = c.register([old, given]);
+  const again = c.register([old, given, read]);
+  c.add(`write csr 0x${number.toString(16)}`, [
+    ...c.li(given, value(c)),
+    c.op('csrrw', old, number, given),
+    c.op('csrrs', read, number, 0),
+    ...(number === CSR.mstatus || number === CSR.sstatus || number === CSR.satp || number === CSR.mtvec
+      ? []
+      : [c.op(random.pick(['csrrs', 'csrrc']), again, number, given)]),
+    c.op('csrrw', random.one(2) ? again : 0, number, old),
+  ]);
+}
+
+/** PMP entries that nothing else uses: every bit that can be written, read back and cleared. */
+export function writePmp(c: Context): void {
+  if (!c.machine) return;
+  const { random } = c;
+  const entry = random.pick(FREE_PMP);
+  const value = c.register();
+  const read = c.register([value]);
+  const config = random.pick([0, 1, 3, 4, 5, 7]) | (random.pick([0, 1, 3]) << 3);
+  c.add('pmp', [
+    ...c.li(value, integerValue(random)),
+    c.op('csrrw', 0, CSR.pmpaddr0 + entry, value),
+    c.op('csrrs', read, CSR.pmpaddr0 + entry, 0),
+    ...c.li(value, BigInt(config) << BigInt(8 * (entry - 8))),
+    c.op('csrrs', 0, CSR.pmpcfg2, value),
+    c.op('csrrs', c.register([value, read]), CSR.pmpcfg2, 0),
+    c.op('csrrc', 0, CSR.pmpcfg2, value),
+    c.op('csrrw', 0, CSR.pmpaddr0 + entry, 0),
+    c.op('sfence.vma', 0, 0),
+  ]);
+}
+
+/** mret or sret to another mode, and the runtime back if the way leads down. */
+export function returnTo(c: Context): void {
+  const { random } = c;
+  if (c.mode === USER) {
+    c.add('xret in U', [c.op(random.pick(['mret', 'sret', 'wfi'])), c.op('sfence.vma', 0, 0)]);
+    return;
+  }
+  const bySret = c.mode === SUPERVISOR || random.one(2);
+  const target: Mode = bySret ? random.pick([USER, SUPERVISOR]) : random.pick([USER, SUPERVISOR, MACHINE]);
+  const pc = c.register();
+  const mask = c.register([pc]);
+  const group = c.nextIndex;
+  const field = bySret ? MSTATUS.SPP : MSTATUS.MPP;
+  const wanted = bySret ? target << 8 : target << 11;
+  const csr = c.machine ? CSR.mstatus : CSR.sstatus;
+  const items: Item[] = [
+    { kind: 'label', rd: pc, target: { group: group + 1, item: 0 } },
+    ...c.li(mask, field),
+    c.op('csrrc', 0, csr, mask),
+    ...c.li(mask, wanted),
+    c.op('csrrs', 0, csr, mask),
+  ];
+  // The window of the mode to come: the target's distance from this window's beginning is the same.
+  items.push(...changeWindow(c, pc, mask, target));
+  items.push(c.op('csrrw', 0, bySret ? CSR.sepc : CSR.mepc, pc), c.op(bySret ? 'sret' : 'mret'));
+  c.add(bySret ? `sret to ${target}` : `mret to ${target}`, items);
+  c.mode = target;
+}
+
+/** `pc` moves from the window of the mode that runs to that of `target`. */
+function changeWindow(c: Context, pc: number, scratch: number, target: Mode): Item[] {
+  const window = (mode: Mode): ((arena: number) => bigint) => {
+    const { user, supervisor } = c.space.windows;
+    return (arena) => ({ 0: user, 1: supervisor, 3: undefined })[mode] ?? BigInt(arena);
+  };
+  const from = window(c.mode);
+  const to = window(target);
+  return [{ kind: 'constant', rd: scratch, value: (arena) => to(arena) - from(arena) }, c.op('add', pc, pc, scratch)];
+}
+
+/** wfi while an enabled interrupt is pending but masked: it returns at once (3.3.3). */
+export function wait(c: Context): void {
+  if (!c.machine) {
+    if (c.mode === USER) c.add('wfi in U', [c.op('wfi')]);
+    return;
+  }
+  const value = c.register();
+  c.add('wfi', [
+    c.op('csrrci', 0, CSR.mstatus, MSTATUS.MIE),
+    c.op('addi', value, 0, 2),
+    c.op('csrrs', 0, CSR.mie, value),
+    c.op('csrrs', 0, CSR.mip, value),
+    c.op('wfi'),
+    c.op('csrrc', 0, CSR.mip, value),
+  ]);
+}
+
+/** Interrupts made pending and enabled in a random order: each is taken right behind the last of the steps. */
+export function interrupt(c: Context): void {
+  const { random } = c;
+  if (c.machine) machineInterrupt(c);
+  else if (c.mode === SUPERVISOR) {
+    const bit = c.register();
+    const steps = shuffle(c, [
+      c.op('csrrs', 0, CSR.sip, bit),
+      c.op('csrrs', 0, CSR.sie, bit),
+      c.op('csrrsi', 0, CSR.sstatus, MSTATUS.SIE),
+    ]);
+    c.add('interrupt in S', [
+      c.op('addi', bit, 0, random.one(4) ? 0x222 : 2),
+      ...steps,
+      c.op('csrrci', c.register(), CSR.sstatus, MSTATUS.SIE),
+      c.op('csrrc', c.register([bit]), CSR.sip, bit),
+      c.op('csrrc', 0, CSR.sie, bit),
+    ]);
+  } else c.add('interrupt in U', [c.op('csrrsi', c.register(), CSR.sip, 2)]);
+}
+
+function machineInterrupt(c: Context): void {
+  const { random } = c;
+  const bits = c.register();
+  const enable = c.register([bits]);
+  const device = c.register([bits, enable]);
+  const steps = [c.op('csrrs', 0, CSR.mie, enable), c.op('csrrs', 0, CSR.mip, bits)];
+  const pending = random.pick([2, 0x20, 0x200, 0x22, 0x202, 0x222]);
+  const begin: Item[] = [...c.li(bits, pending), ...c.li(enable, random.one(3) ? 0xaaa & random.word() : pending | 8)];
+  if (random.one(2)) {
+    // A store to the interrupt controller shows only when interrupts are enabled later.
+    const one = c.register([bits, enable, device]);
+    begin.push(
+      c.op('csrrci', 0, CSR.mstatus, MSTATUS.MIE),
+      ...c.li(device, MSIP),
+      c.op('addi', one, 0, 1),
+      c.op('sw', one, 0, device),
+      c.op('fence.i'),
+    );
+  }
+  const leave = random.below(3);
+  if (leave > 0) {
+    // Delegated ones stay pending in M-mode and are taken in the mode that comes.
+    const sie = c.register([bits, enable, device]);
+    c.add('interrupt towards S or U', [
+      ...begin,
+      c.op('csrrci', 0, CSR.mstatus, MSTATUS.MIE),
+      ...shuffle(c, steps),
+      c.op('addi', sie, 0, leave === 1 ? MSTATUS.SIE : MSTATUS.SPIE),
+      c.op('csrrs', 0, CSR.mstatus, sie),
+    ]);
+    c.switchTo(random.pick([USER, SUPERVISOR]));
+    return;
+  }
+  steps.push(c.op('csrrsi', 0, CSR.mstatus, MSTATUS.MIE));
+  c.add('interrupt in M', [
+    ...begin,
+    ...shuffle(c, steps),
+    c.op('csrrci', c.register(), CSR.mstatus, MSTATUS.MIE),
+    c.op('csrrc', c.register([bits]), CSR.mip, bits),
+    c.op('csrrw', c.register(), CSR.mie, 0),
+  ]);
+}
+
+function shuffle<T>(c: Context, items: T[]): T[] {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = c.random.below(i + 1);
+    [items[i], items[j]] = [items[j], items[i]];
+  }
+  return items;
+}
+
+/** An address in a page of this place, `size` bytes before its end or somewhere in it. */
+function offsetIn(c: Context, place: Place, size: number, stores: boolean): number {
+  const { random } = c;
+  if (stores && place.spare) return random.between(SPARED, 4096 - SPARED - size);
+  return random.one(4) ? 4096 - random.below(size) - 1 : random.below(4096 - size) & (random.one(3) ? -1 : -size);
+}
+
+const ACCESSES = ['lb', 'lhu', 'lw', 'ld', 'lbu', 'lwu', 'fld', 'flw', 'sb', 'sh', 'sw', 'sd', 'fsd', 'fsw'];
+const SIZES: Readonly<Record<string, number>> = { b: 1, h: 2, w: 4, d: 8 };
+
+/** One access of any kind at an address that may be refused. */
+function accessItems(c: Context, base: number, offset: number, name: string): Item[] {
+  if (name.startsWith('amo') || name.startsWith('sc')) {
+    return [...c.li(31, offset), c.op('add', base, base, 31), c.op(name, c.register([base], 0), c.register(), base, 0)];
+  }
+  if (name.startsWith('lr'))
+    return [...c.li(31, offset), c.op('add', base, base, 31), c.op(name, c.register([base], 0), base, 0)];
+  const low = offset >= 2048 ? offset - 4096 : offset;
+  const items: Item[] = offset >= 2048 ? [...c.li(31, 4096), c.op('add', base, base, 31)] : [];
+  const register = name.startsWith('f') ? c.random.below(32) : c.register([base], 0);
+  items.push(c.op(name, register, low, base));
+  return items;
+}
+
+function anyAccess(c: Context, place: Place, base: number): Item[] {
+  const { random } = c;
+  const name = random.one(5)
+    ? random.pick(['amoadd.w', 'amoor.d', 'amoswap.d', 'lr.w', 'lr.d', 'sc.w', 'amomaxu.w'])
+    : random.pick(ACCESSES);
+  const stores = /^f?s|^amo/.test(name);
+  const letter = /[.]([wd])$/.exec(name)?.[1] ?? /([bhwd])u?$/.exec(name)![1];
+  const size = SIZES[letter];
+  let offset = offsetIn(c, place, size, stores);
+  if (name.includes('.') && !random.one(6)) offset &= -size;
+  return accessItems(c, base, offset, name);
+}
+
+/** Data accesses at virtual addresses that may be mapped in any way (or, bare, where nothing is). */
+export function translated(c: Context): void {
+  const base = c.register([31]);
+  const place = c.random.pick(c.space.places);
+  const items: Item[] = [];
+  if (c.machine) {
+    // The access is made as another mode would make it (3.1.6.3).
+    const { random } = c;
+    const mask = c.register([31, base]);
+    const set =
+      MSTATUS.MPRV |
+      (random.pick([0, 1, 3]) << 11) |
+      (random.one(2) ? MSTATUS.SUM : 0) |
+      (random.one(2) ? MSTATUS.MXR : 0);
+    items.push(
+      ...c.li(mask, MSTATUS.MPP | MSTATUS.SUM | MSTATUS.MXR),
+      c.op('csrrc', 0, CSR.mstatus, mask),
+      { kind: 'constant', rd: base, value: place.address },
+      ...c.li(mask, set),
+      c.op('csrrs', 0, CSR.mstatus, mask),
+      ...anyAccess(c, place, base),
+      ...c.li(mask, MSTATUS.MPRV | MSTATUS.MPP),
+      c.op('csrrc', c.register([31, mask]), CSR.mstatus, mask),
+    );
+  } else {
+    items.push({ kind: 'constant', rd: base, value: place.address }, ...anyAccess(c, place, base));
+  }
+  c.add(`access to ${place.about}`, items);
+}
+
+/** Physical addresses that PMP refuses to S and U (and M-mode under MPRV), and that nobody answers at. */
+export function protectedAccess(c: Context): void {
+  const { random } = c;
+  const base = c.register([31]);
+  const offset = random.one(2) ? DATA + 0x2000 + 8 * random.below(0x3f8) : TABLES + 8 * random.below(64);
+  const outside = random.one(4) && !c.machine;
+  const items: Item[] = [
+    outside
+      ? { kind: 'constant', rd: base, value: () => BigInt(random.one(2) ? RAM_BASE : RAM_BASE + 0x8000) }
+      : { kind: 'address', rd: base, offset },
+    ...accessItems(c, base, 0, random.pick(offset >= TABLES ? ['lw', 'ld', 'lbu'] : ACCESSES)),
+  ];
+  c.add('protected', items);
+}
+
+/** SUM and MXR as S-mode sets them. */
+export function supervisorView(c: Context): void {
+  if (c.mode !== SUPERVISOR) return;
+  const mask = c.register();
+  const bits = c.random.pick([MSTATUS.SUM, MSTATUS.MXR, MSTATUS.SUM | MSTATUS.MXR]);
+  c.add('SUM, MXR', [
+    ...c.li(mask, bits),
+    c.op(c.random.pick(['csrrs', 'csrrc']), c.register([mask], 0), CSR.sstatus, mask),
+  ]);
+}
+
+/** Changes a page-table entry, fences, and touches what it maps. */
+export function remap(c: Context): void {
+  const { random } = c;
+  const mapped = c.space.places.filter((place) => place.entry !== undefined);
+  if (mapped.length === 0 || c.mode === USER) return;
+  const place = random.pick(mapped);
+  const pointer = c.register([31]);
+  const value = c.register([pointer, 31]);
+  const change = c.register([pointer, value, 31]);
+  const base = c.register([31]);
+  const flips = random.pick([1, 2, 4, 6, 8, 16, 64, 128, 192, 0xc0 | 1, 0x400, 0x800]);
+  const where = random.below(3);
+  c.add(`remap ${place.about}`, [
+    { kind: 'address', rd: pointer, offset: TABLES + place.entry! },
+    c.op('ld', value, 0, pointer),
+    ...c.li(change, flips),
+    c.op('xor', value, value, change),
+    c.op('sd', value, 0, pointer),
+    { kind: 'constant', rd: change, value: place.address },
+    ...(where === 0 ? c.li(value, c.space.asid) : []),
+    c.op('sfence.vma', where === 1 ? change : 0, where === 0 && random.one(4) ? value : 0),
+  ]);
+  if (c.mode !== MACHINE) {
+    c.add(`access to ${place.about}`, [
+      { kind: 'constant', rd: base, value: place.address },
+      ...anyAccess(c, place, base),
+    ]);
+  }
+}
+
+/** A jump to code in the data pages, through a mapping that may refuse to execute it; it returns through x1. */
+export function wildJump(c: Context): void {
+  const { random } = c;
+  const base = c.register([1]);
+  const place = random.pick(c.space.places);
+  const bare = c.space.satpMode === 0 || c.machine;
+  const where = random.pick([0, 4, 4096 - 2, 4096 - 8]);
+  if (bare && random.one(2)) {
+    c.add('jump to data', [
+      { kind: 'address', rd: base, offset: DATA + 0x1000 * random.below(2) },
+      ...c.li(1, random.pick([0, 4])),
+      c.op('add', base, base, 1),
+      c.op('jalr', 1, 0, base),
+    ]);
+    return;
+  }
+  c.add(`jump to ${place.about}`, [
+    { kind: 'constant', rd: base, value: (arena) => place.address(arena) + BigInt(where) },
+    c.op('jalr', 1, 0, base),
+  ]);
+}
+
+/** Retired instructions between two reads of instret (ordinary ones: all machines count them alike). */
+export function countInstructions(c: Context): void {
+  const { random } = c;
+  if (!c.machine) return;
+  const first = c.register();
+  const second = c.register([first]);
+  c.add('instret', [
+    c.op('csrrs', first, CSR.minstret, 0),
+    ...Array.from({ length: random.below(5) }, () => c.op('addi', c.register([first]), c.register([], 0), 1)),
+    c.op('csrrs', second, CSR.minstret, 0),
+    c.op('sub', second, second, first),
+    c.op('addi', first, 0, 0),
+  ]);
+}
+
+/** Reads a counter that mcounteren and scounteren may refuse, and drops its value. */
+export function readCounter(c: Context): void {
+  const rd = c.register();
+  c.add('counter', [c.op('csrrs', rd, c.random.pick([CSR.cycle, CSR.time, CSR.instret]), 0), c.op('addi', rd, 0, 0)]);
+}
+
+/** Bits that the two machine-only traps of S-mode instructions hang on: TVM, TW, TSR; and FS. */
+export function toggleStatus(c: Context): void {
+  if (!c.machine) return;
+  const { random } = c;
+  const mask = c.register();
+  const bits = random.pick([MSTATUS.TVM, MSTATUS.TW, MSTATUS.TSR, MSTATUS.FS, MSTATUS.FS, MSTATUS.SUM, MSTATUS.MXR]);
+  c.add('mstatus', [
+    ...c.li(mask, bits),
+    c.op(random.pick(['csrrs', 'csrrs', 'csrrc']), c.register([mask], 0), CSR.mstatus, mask),
+  ]);
+}
