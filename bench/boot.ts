@@ -18,6 +18,8 @@ function virtsecCommand(boot: Boot): string[] {
   return [process.execPath, '--disable-warning=ExperimentalWarning', VIRTSEC, 'run', ...machine, ...files];
 }
 
+const show = ({ cpu, wall }: Measured): string => `${cpu.toFixed(2)} s CPU, ${wall.toFixed(2)} s`;
+
 const column = (side: readonly Measured[], key: 'cpu' | 'wall'): number[] => side.map((run) => run[key]);
 
 export const benchmark: Benchmark = {
@@ -36,7 +38,6 @@ export const benchmark: Benchmark = {
       for (let round = 0; round < rounds; round++) {
         ours.push(await runUntil(virtsecCommand(boot), prompt, TIMEOUT_SECONDS));
         peer.push(await runUntil(qemuCommand(boot), prompt, TIMEOUT_SECONDS));
-        const show = ({ cpu, wall }: Measured): string => `${cpu.toFixed(2)} s CPU, ${wall.toFixed(2)} s`;
         note(`${group}, round ${round + 1} of ${rounds}: virtsec ${show(ours[round])}; QEMU ${show(peer[round])}`);
       }
       cases.push(lessIsBetter(group, 'CPU time', 's', column(ours, 'cpu'), column(peer, 'cpu')));
