@@ -15,7 +15,8 @@ export type Terminal = { readonly input: number; readonly output: number } | 'pi
 
 /** How the kernel process ended. Without an `ended` or `refused` event that is a fault of Virtsec. */
 export interface KernelEnd {
-  readonly last: Extract<KernelEvent, { event: 'ended' | 'refused' }> | undefined;
+  readonly ended: Extract<KernelEvent, { event: 'ended' }> | undefined;
+  readonly refused: Extract<KernelEvent, { event: 'refused' }> | undefined;
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
   /** The newest part of its log. */
@@ -35,16 +36,17 @@ export interface KernelProcess {
 export interface KernelOptions {
   readonly terminal: Terminal;
   readonly onEvent: (event: KernelEvent) => void;
-  /** Further arguments of the kernel process, for tests. */
-  readonly program?: string;
+  /** Further arguments of the kernel process. */
+  readonly args?: readonly string[];
 }
 
 export function startKernel(plan: Plan, options: KernelOptions): KernelProcess {
   const { terminal } = options;
+  const noFfi = process.env['VIRTSEC_NO_FFI']; // for tests of hosts without node:ffi
   const ends: ('pipe' | number)[] =
     terminal === 'none' ? [] : terminal === 'pipes' ? ['pipe', 'pipe'] : [terminal.input, terminal.output];
-  const child = spawn(process.execPath, [...FLAGS, options.program ?? PROGRAM], {
-    env: {},
+  const child = spawn(process.execPath, [...FLAGS, PROGRAM, ...(options.args ?? [])], {
+    env: noFfi === undefined ? {} : { VIRTSEC_NO_FFI: noFfi },
     // A session of its own has no controlling terminal: no key of the user's signals it, and nothing in it can type
     // into the user's shell (TIOCSTI).
     detached: true,
@@ -59,16 +61,18 @@ export function startKernel(plan: Plan, options: KernelOptions): KernelProcess {
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-LOG_BYTES);
   });
-  let last: KernelEnd['last'];
+  let ended: KernelEnd['ended'];
+  let refused: KernelEnd['refused'];
   onLines(stream(4) as Readable, (line) => {
     const event = JSON.parse(line) as KernelEvent;
-    if (event.event === 'ended' || event.event === 'refused') last = event;
+    if (event.event === 'ended') ended = event;
+    if (event.event === 'refused') refused = event;
     options.onEvent(event);
   });
   const end = new Promise<KernelEnd>((resolve, reject) => {
     child.on('error', reject);
     // `close`, not `exit`: everything that it wrote has been read by then.
-    child.on('close', (status, signal) => resolve({ last, status, signal, log }));
+    child.on('close', (status, signal) => resolve({ ended, refused, status, signal, log }));
   });
   const pipes = terminal === 'pipes' ? { input: stream(5) as Writable, output: stream(6) as Readable } : {};
   if (terminal === 'pipes') (stream(5) as Writable).on('error', () => {}); // the console driver's death has its event

@@ -17,13 +17,13 @@ export interface SessionOptions {
   readonly stdin?: NodeJS.ReadableStream;
   /** Shows console output as it comes (not with --json). */
   readonly echo?: (bytes: Uint8Array) => void;
-  /** File of the kernel process, for tests. */
-  readonly kernelProgram?: string;
+  /** Further arguments of the kernel process. */
+  readonly kernelArguments?: readonly string[];
 }
 
 /** Why this side ended a run. */
-type Cause = 'script-done' | 'until' | 'time-out' | 'interrupted';
-export type Why = Cause | 'guests-done' | 'shutdown' | 'fault' | 'refused';
+type Cause = 'script-done' | 'until' | 'time-out' | 'interrupted' | 'fault';
+export type Why = Cause | 'guests-done' | 'shutdown' | 'refused';
 
 export interface Outcome {
   readonly status: ExitStatus;
@@ -38,6 +38,8 @@ export interface Outcome {
   readonly steps: number;
 }
 
+/** When every guest is dead by a fault, a script has nothing to wait for; what they said last still comes out. */
+const LAST_WORDS_MS = 2000;
 /** Of the transcript, for messages. */
 const LAST_LINES = 12;
 
@@ -60,13 +62,17 @@ class Session {
   #ready: number | undefined;
   /** The worst exit status of a guest so far; a killed partition counts as 1. */
   #guestStatus = 0;
-  #consoleIsDead = false;
+  readonly #aliveGuests: Set<string>;
+  /** A person at the terminal decides when it ends; a script cannot. */
+  readonly #isScripted: boolean;
 
   constructor(plan: Plan, options: SessionOptions, io: Io) {
     this.#plan = plan;
     this.#options = options;
     this.#io = io;
     this.#script = new Script(options.script);
+    this.#isScripted = options.raw === undefined;
+    this.#aliveGuests = new Set(plan.partitions.filter((one) => one.kind === 'guest').map((one) => one.name));
   }
 
   async run(): Promise<Outcome> {
@@ -78,7 +84,7 @@ class Session {
     const kernel = startKernel(this.#plan, {
       terminal: hasTerminal ? (raw?.terminal ?? 'pipes') : 'none',
       onEvent: (event) => this.#onEvent(event),
-      ...(this.#options.kernelProgram === undefined ? {} : { program: this.#options.kernelProgram }),
+      args: this.#options.kernelArguments ?? [],
     });
     this.#kernel = kernel;
     const timer = timeout === undefined ? undefined : setTimeout(() => this.#stop('time-out'), timeout * 1000);
@@ -131,23 +137,9 @@ class Session {
         this.#started = this.#seconds();
         this.#io.note(bootBanner(event, this.#plan.system, this.#options.raw !== undefined, this.#io));
         break;
-      case 'exit': {
-        const partition = this.#plan.partitions.find((other) => other.name === event.partition);
-        if (partition?.kind === 'guest' && event.by === 'exit') this.#guestStatus ||= event.status;
-        else if (event.by !== 'exit' && this.#cause === undefined) {
-          if (partition?.kind === 'guest') this.#guestStatus ||= 1;
-          if (partition?.terminal === true) this.#consoleIsDead = true;
-        }
-        // Once the end was asked for, partitions end because of it.
-        const sentence = this.#cause === undefined ? exitSentence(this.#plan, event) : undefined;
-        if (sentence === undefined) break;
-        // Nobody reads the terminal any more: its keys work as usual again, above all Ctrl-C.
-        if (this.#consoleIsDead) this.#options.raw?.restore();
-        const others = event.by === 'exit' ? '' : ' The other partitions go on.';
-        const way = this.#consoleIsDead ? ' Ctrl-C ends the system.' : '';
-        this.#note(sentence + others + way);
+      case 'exit':
+        this.#onExit(event);
         break;
-      }
       case 'reset':
         this.#note(`${event.partition} starts again.`);
         break;
@@ -158,6 +150,33 @@ class Session {
       case 'refused':
         break;
     }
+  }
+
+  #onExit(exit: Extract<KernelEvent, { event: 'exit' }>): void {
+    const partition = this.#plan.partitions.find((other) => other.name === exit.partition);
+    const isGuest = partition?.kind === 'guest';
+    if (isGuest && exit.by === 'exit') this.#guestStatus ||= exit.status;
+    // Once the end was asked for, partitions end because of it.
+    if (this.#cause !== undefined) return;
+    const isFault = exit.by !== 'exit';
+    if (isGuest) {
+      if (isFault) this.#guestStatus ||= 1;
+      this.#aliveGuests.delete(exit.partition);
+    }
+    const sentence = exitSentence(this.#plan, exit);
+    if (sentence === undefined) return;
+    let way = '';
+    if (isFault && this.#isScripted && this.#aliveGuests.size === 0) {
+      setTimeout(() => this.#stop('fault'), LAST_WORDS_MS).unref();
+    } else if (isFault) {
+      way = ' The other partitions go on.';
+      if (partition?.terminal === true) {
+        // Nobody reads the terminal any more: its keys work as usual again, above all Ctrl-C.
+        this.#options.raw?.restore();
+        way += ' Ctrl-C ends the system.';
+      } else if (this.#aliveGuests.size === 0) way += ' Ctrl-] and then q ends the system.';
+    }
+    this.#note(sentence + way);
   }
 
   #outcome(end: KernelEnd): Outcome {
@@ -182,6 +201,10 @@ class Session {
       case 'until':
       case 'script-done':
         return { status: EXIT.ok, why: this.#cause };
+      case 'fault': {
+        const message = waitsFor === undefined ? undefined : `The script was still waiting for ${waitsFor}.`;
+        return { status: EXIT.failed, why: 'fault', ...(message === undefined ? {} : { message }) };
+      }
       case 'interrupted':
         return { status: EXIT.interrupted, why: 'interrupted', message: 'Interrupted.' };
       case 'time-out': {
@@ -193,29 +216,29 @@ class Session {
       }
       case undefined:
     }
-    if (end.last === undefined) {
+    if (end.refused !== undefined) {
+      const status = end.ended?.status === EXIT.usage ? EXIT.usage : EXIT.internal;
+      return { status, why: 'refused', message: `The kernel refused to start: ${end.refused.reason}` };
+    }
+    if (end.ended === undefined) {
       const how = end.signal === null ? `ended with status ${end.status}` : `was killed (${end.signal})`;
-      const log = end.log.trim();
+      const log = end.log.trim() === '' ? '' : ` Its log, for a report:\n${end.log.trim()}`;
       return {
         status: EXIT.internal,
         why: 'fault',
-        message: `The kernel process ${how}; nothing of the system is left.${log === '' ? '' : ` Its log, for a report:\n${log}`}`,
+        message: `The kernel process ${how}; nothing of the system is left.${log}`,
       };
     }
-    if (end.last.event === 'refused') {
-      return { status: EXIT.internal, why: 'refused', message: `The kernel refused the plan: ${end.last.reason}` };
-    }
-    if (end.last.why === 'shutdown') return { status: EXIT.ok, why: 'shutdown', message: 'Ended from the console.' };
-    if (end.last.why === 'signal')
+    const { why, status } = end.ended;
+    if (why === 'shutdown') return { status: EXIT.ok, why, message: 'Ended from the console.' };
+    if (why === 'signal') {
       return { status: EXIT.interrupted, why: 'interrupted', message: 'The kernel process was told to end.' };
-    if (waitsFor !== undefined) {
-      return {
-        status: EXIT.failed,
-        why: 'guests-done',
-        message: `The system ended while the script was still waiting for ${waitsFor}.`,
-      };
     }
-    const isFailure = this.#guestStatus !== 0 || end.last.status !== 0 || end.last.why === 'fault';
-    return { status: isFailure ? EXIT.failed : EXIT.ok, why: end.last.why === 'fault' ? 'fault' : 'guests-done' };
+    if (waitsFor !== undefined) {
+      const message = `The system ended while the script was still waiting for ${waitsFor}.`;
+      return { status: EXIT.failed, why: 'guests-done', message };
+    }
+    const isFailure = this.#guestStatus !== 0 || status !== 0 || why === 'fault';
+    return { status: isFailure ? EXIT.failed : EXIT.ok, why: why === 'fault' ? 'fault' : 'guests-done' };
   }
 }
