@@ -126,16 +126,17 @@ export interface PartitionStart {
   readonly without: readonly Layer[];
 }
 
-/** Pipe form, partition to kernel, one line of JSON each. Not answered, but for HELLO. */
+/** Pipe form, partition to kernel, one line of JSON each. NOTIFY needs none: bytes in a pipe are their own news. */
 export interface PipeCall {
   readonly op: number;
   readonly argument: number;
   readonly text?: string;
 }
+/** Longest line of either side, in characters. */
+export const MAX_PIPE_LINE = 16384;
 /** Pipe form, kernel to partition, one line of JSON each. */
 export interface PipeNews {
+  /** Answer to HELLO. */
   readonly released?: true;
-  readonly news?: number;
-  readonly dead?: number;
   readonly stopping?: true;
 }

@@ -10,27 +10,37 @@ const text = new TextEncoder().encode(String(config['text'] ?? ''));
 let sent = 0;
 const received: number[] = [];
 
-/** Does all that can be done now, and asks for a notification of the rest. */
-function work(stopping: boolean): void {
+/** Moves what can be moved now. True: the rest must wait, and a notification of it is asked for. */
+function echo(): boolean {
   const buffer = new Uint8Array(300);
-  do {
-    if (config['echo'] === true) {
-      for (let n = 1; n > 0 && out.space > 0;) {
-        n = input.read(buffer.subarray(0, Math.min(buffer.length, out.space)));
-        out.write(buffer.subarray(0, n));
-      }
-      if (out.space === 0 && !out.waitForSpace()) continue;
-    } else {
-      sent += out.write(text.subarray(sent));
-      if (sent < text.length) out.waitForSpace();
-      for (let n = input.read(buffer); n > 0; n = input.read(buffer)) received.push(...buffer.subarray(0, n));
-      if (received.length === text.length) {
-        const same = received.every((byte, i) => byte === text[i]);
-        partition.log(same ? 'all came back' : 'something else came back');
-        partition.exit(same ? 7 : 1);
-      }
+  for (;;) {
+    if (out.space === 0) {
+      if (out.waitForSpace()) return true;
+      continue;
     }
-  } while (!input.waitForData());
+    const n = input.read(buffer.subarray(0, Math.min(buffer.length, out.space)));
+    if (n === 0 && input.waitForData()) return true;
+    out.write(buffer.subarray(0, n));
+  }
+}
+
+function sendAndCompare(): boolean {
+  const buffer = new Uint8Array(300);
+  for (;;) {
+    sent += out.write(text.subarray(sent));
+    for (let n = input.read(buffer); n > 0; n = input.read(buffer)) received.push(...buffer.subarray(0, n));
+    if (received.length >= text.length) {
+      const same = received.length === text.length && received.every((byte, i) => byte === text[i]);
+      partition.log(same ? 'all came back' : 'something else came back');
+      partition.exit(same ? 7 : 1);
+    }
+    if ((sent === text.length || out.waitForSpace()) && input.waitForData()) return true;
+  }
+}
+
+function work(stopping: boolean): void {
+  if (config['echo'] === true) echo();
+  else sendAndCompare();
   if (stopping) partition.exit(0);
 }
 

@@ -2,7 +2,10 @@
 import type { Plan, PlanPartition } from '../plan.ts';
 import * as core from '../core/core.ts';
 
-/** What a caller may spend in a frame of 10 ms: 50,000 notifications a second (core.ts: COST, COST_EVENT). */
+/** A frame in ms: each partition's credit is whole again at its end. */
+export const FRAME_MS = 10;
+
+/** What a caller may spend in a frame: 50,000 notifications a second (core.ts: COST, COST_EVENT). */
 const CREDIT = 500;
 
 /** Which partitions' ends end the system: the guests; in a system without any, the applications; else all. */

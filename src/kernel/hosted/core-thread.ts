@@ -25,7 +25,7 @@ import {
   CALL_PAGE_BYTES,
 } from '../abi.ts';
 import * as core from '../core/core.ts';
-import { createTables } from './core-tables.ts';
+import { FRAME_MS, createTables } from './core-tables.ts';
 import type { CoreEvent } from './core-tables.ts';
 import type { Plan } from '../plan.ts';
 import { FutexSet, addressOf, futexWake, memoryAt, writeByte } from './linux.ts';
@@ -45,12 +45,6 @@ export type CoreRequest =
   | { readonly request: 'release' }
   | { readonly request: 'died'; readonly partition: number }
   | { readonly request: 'stop' };
-
-/**
- * A frame in ms: each partition's credit (core-tables.ts) is whole again at its end. Frames are not ticked while nobody
- * waits for one.
- */
-const FRAME_MS = 10;
 
 function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   const k = createTables(data.plan);

@@ -122,6 +122,15 @@ export async function openMemoryTransport(
   };
 
   // ---- partitions
+  const logsEnd = logPipes.map(
+    ([read], id) =>
+      new Promise<void>((resolve) => {
+        const log = new Socket({ fd: read, readable: true, writable: false });
+        log.on('data', (chunk: Buffer) => events.output(id, chunk));
+        log.on('error', () => log.destroy());
+        log.on('close', () => resolve());
+      }),
+  );
   const pids = plan.partitions.map(() => 0);
   const pidfds = plan.partitions.map(() => -1);
   const ends = endsOf(plan);
@@ -140,7 +149,8 @@ export async function openMemoryTransport(
         reject(new Error(`${plan.partitions[m.partition].name}: ${m.reason}`));
       } else if (m.event === 'ended') {
         ask({ request: 'died', partition: m.partition });
-        events.dead(m.partition, m.code, m.signal);
+        // Its last words come first; the pipe ends with it.
+        void logsEnd[m.partition].then(() => events.dead(m.partition, m.code, m.signal));
       }
     });
   });
@@ -178,7 +188,7 @@ export async function openMemoryTransport(
     };
     const request: SpawnRequest = {
       partition: id,
-      argv: [...nodeArguments(programs[id], !options.without.includes('permission')), JSON.stringify(start)],
+      argv: [...nodeArguments(programs[id], !options.without.includes('permission'), true), JSON.stringify(start)],
       environment: ENVIRONMENT,
       descriptors,
       uid: noUid === undefined ? FIRST_UID + id : undefined,
@@ -193,9 +203,6 @@ export async function openMemoryTransport(
     closeDescriptor(wakePipes[id][0]);
     closeDescriptor(logPipes[id][1]);
     for (const { descriptor } of options.files[id]) closeSync(descriptor);
-    const log = new Socket({ fd: logPipes[id][0], readable: true, writable: false });
-    log.on('data', (chunk: Buffer) => events.output(id, chunk));
-    log.on('error', () => log.destroy());
   });
 
   return {

@@ -46,8 +46,11 @@ export function readableTrees(program: Program): string[] {
   return program.entry.startsWith(path.join(ROOT, 'src') + path.sep) ? own : [...own, path.dirname(program.entry)];
 }
 
-/** The command line of Node before the program's own argument. `permission`: with Node's permission model. */
-export function nodeArguments(program: Program, permission: boolean): string[] {
+/**
+ * The command line of Node before the program's own argument. `permission`: with Node's permission model. `ffi`: this Node
+ * has node:ffi, and so the flag that allows it.
+ */
+export function nodeArguments(program: Program, permission: boolean, ffi: boolean): string[] {
   const flags = [
     '--disable-sigusr1', // no inspector on a signal
     '--disable-warning=ExperimentalWarning',
@@ -56,7 +59,7 @@ export function nodeArguments(program: Program, permission: boolean): string[] {
     ...program.flags.filter((flag) => permission || !flag.startsWith('--allow-')),
   ];
   if (permission) {
-    flags.push('--permission', '--allow-ffi');
+    flags.push('--permission', ...(ffi ? ['--allow-ffi'] : []));
     for (const tree of readableTrees(program)) flags.push(`--allow-fs-read=${tree}`);
   }
   return [...flags, program.entry];

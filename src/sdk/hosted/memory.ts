@@ -1,11 +1,22 @@
 // The memory form of a partition's link to the kernel: call page and rings are mapped, and any thread makes its own view of
 // them from the address.
-import { CALL_PAGE_BYTES } from '../../kernel/abi.ts';
-import { exitProcess, futexWait, futexWake, memoryAt } from '../../kernel/hosted/linux.ts';
+import { Socket } from 'node:net';
+import { CALL_PAGE_BYTES, CALL_PAGE_FD, W_DOORBELL } from '../../kernel/abi.ts';
+import type { PartitionStart } from '../../kernel/abi.ts';
+import {
+  closeDescriptor,
+  dieWithParent,
+  exitProcess,
+  futexWait,
+  futexWake,
+  mapMemory,
+  memoryAt,
+} from '../../kernel/hosted/linux.ts';
 import { HEADER_BYTES, PROGRESS_BYTES } from '../stream.ts';
 import type { RingMemory } from '../stream.ts';
+import { Calls } from './calls.ts';
 import type { CallPage } from './calls.ts';
-import { W_DOORBELL } from '../../kernel/abi.ts';
+import type { MainLink } from './partition.ts';
 
 export interface MappedRing {
   readonly data: bigint;
@@ -33,5 +44,48 @@ export function ringAt(ring: MappedRing, bytes: number): RingMemory {
     header: new Int32Array(data, 0, HEADER_BYTES / 4),
     data: new Uint8Array(data, HEADER_BYTES, bytes),
     progress: new Int32Array(memoryAt(ring.progress, PROGRESS_BYTES)),
+  };
+}
+
+/** Takes over call page, streams and wake pipe. */
+export function openMemoryLink(start: PartitionStart): MainLink {
+  if (!dieWithParent(start.parent)) exitProcess(1);
+  const pageAddress = mapMemory(CALL_PAGE_FD, CALL_PAGE_BYTES, 'write');
+  closeDescriptor(CALL_PAGE_FD);
+  const mapped = start.streams.map(({ direction, bytes, data, progress }): MappedRing => {
+    const out = direction === 'out';
+    const ring = {
+      data: mapMemory(data!, HEADER_BYTES + bytes, out ? 'write' : 'read'),
+      progress: mapMemory(progress!, PROGRESS_BYTES, out ? 'read' : 'write'),
+    };
+    closeDescriptor(data!);
+    closeDescriptor(progress!);
+    return ring;
+  });
+  const page = callPageAt(pageAddress);
+  return {
+    shared: { start, transport: 'memory', page: pageAddress, rings: mapped },
+    page,
+    rings: mapped.map((ring, i) => ringAt(ring, start.streams[i].bytes)),
+    hello: (text) => {
+      new Calls(page).hello(text); // sleeps: nothing can happen before the answer
+      return Promise.resolve();
+    },
+    listen: (woken) => {
+      const wakePipe = new Socket({
+        fd: start.wakePipe!,
+        readable: true,
+        writable: false,
+        // A fixed buffer: the bytes say nothing but that there are some.
+        onread: {
+          buffer: new Uint8Array(64),
+          callback: () => {
+            woken();
+            return true;
+          },
+        },
+      });
+      wakePipe.on('end', () => page.leave(1)); // the kernel is dead
+    },
   };
 }

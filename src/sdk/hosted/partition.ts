@@ -4,25 +4,24 @@
 //   ... start every worker, let each import its modules, attachPartition() and sealThread() ...
 //   await partition.seal(workers);                // from here on: no file, no network, no process, no new thread
 //   await partition.hello();                      // returns when every partition is sealed: only now look at the outside
-import { Socket } from 'node:net';
 import type { Worker } from 'node:worker_threads';
-import { CALL_PAGE_BYTES, CALL_PAGE_FD, W_STOPPING } from '../../kernel/abi.ts';
+import { W_STOPPING } from '../../kernel/abi.ts';
 import type { HelloText, PartitionStart } from '../../kernel/abi.ts';
-import { closeDescriptor, dieWithParent, exitProcess, mapMemory } from '../../kernel/hosted/linux.ts';
-import { HEADER_BYTES, PROGRESS_BYTES, StreamConsumer, StreamProducer } from '../stream.ts';
+import { StreamConsumer, StreamProducer } from '../stream.ts';
 import type { RingMemory } from '../stream.ts';
 import { Calls } from './calls.ts';
 import type { CallPage } from './calls.ts';
-import { callPageAt, ringAt } from './memory.ts';
+import { callPageAt, openMemoryLink, ringAt } from './memory.ts';
 import type { MappedRing } from './memory.ts';
+import { localRing, openPipeLink, workerPage } from './pipes.ts';
+import type { LocalRing } from './pipes.ts';
 import { sealProcess, untilSealed } from './seal.ts';
 
 /** What a worker needs to be part of the partition; give it as (part of) workerData. */
-export interface SharedPartition {
-  readonly start: PartitionStart;
-  readonly page: bigint;
-  readonly rings: readonly MappedRing[];
-}
+export type SharedPartition = { readonly start: PartitionStart } & (
+  | { readonly transport: 'memory'; readonly page: bigint; readonly rings: readonly MappedRing[] }
+  | { readonly transport: 'pipes'; readonly page: SharedArrayBuffer; readonly rings: readonly LocalRing[] }
+);
 
 /** A partition as one of its threads sees it. */
 export class PartitionThread {
@@ -52,16 +51,16 @@ export class PartitionThread {
   /** The end that this partition writes. Throws if the plan has no such stream. */
   producer(name: string): StreamProducer {
     const end = this.#end(name, 'out');
-    return new StreamProducer(this.#rings[end], this.#link(end));
+    return new StreamProducer(this.#rings[end], this.#endLink(end));
   }
 
   /** The end that this partition reads. Throws if the plan has no such stream. */
   consumer(name: string): StreamConsumer {
     const end = this.#end(name, 'in');
-    return new StreamConsumer(this.#rings[end], this.#link(end));
+    return new StreamConsumer(this.#rings[end], this.#endLink(end));
   }
 
-  #link(end: number) {
+  #endLink(end: number) {
     return { notify: () => this.calls.notify(end), peerIsDead: () => this.calls.isPeerDead(end) };
   }
 
@@ -102,39 +101,32 @@ export interface Wake {
   readonly stopping: boolean;
 }
 
+/** The main thread's side of a transport. */
+export interface MainLink {
+  readonly shared: SharedPartition;
+  readonly page: CallPage;
+  readonly rings: readonly RingMemory[];
+  /** Sends HELLO and waits for its answer. */
+  hello(text: string): Promise<void>;
+  /** `woken` is to be called from the event loop after each wake by the kernel. */
+  listen(woken: () => void): void;
+}
+
 /** The partition in its main thread. */
 export class Partition extends PartitionThread {
-  readonly #shared: SharedPartition;
-  readonly #wakePipe: Socket;
+  readonly #link: MainLink;
   #layers: HelloText = { layers: [], missing: [] };
   #onWake: ((wake: Wake) => void) | undefined;
   #released = false;
 
-  constructor(shared: SharedPartition, wakePipe: number) {
-    const { start } = shared;
-    super(
-      start,
-      callPageAt(shared.page),
-      shared.rings.map((ring, i) => ringAt(ring, start.streams[i].bytes)),
-    );
-    this.#shared = shared;
-    this.#wakePipe = new Socket({
-      fd: wakePipe,
-      readable: true,
-      writable: false,
-      onread: {
-        buffer: new Uint8Array(256),
-        callback: () => {
-          this.#wake();
-          return true;
-        },
-      },
-    } as ConstructorParameters<typeof Socket>[0]);
-    this.#wakePipe.on('end', () => this.page.leave(1)); // the kernel is dead
+  constructor(link: MainLink) {
+    super(link.shared.start, link.page, link.rings);
+    this.#link = link;
+    link.listen(() => this.#wake());
   }
 
   share(): SharedPartition {
-    return this.#shared;
+    return this.#link.shared;
   }
 
   /**
@@ -148,21 +140,26 @@ export class Partition extends PartitionThread {
 
   /** Says to the kernel that this partition is ready, and waits until all are. */
   async hello(): Promise<void> {
-    this.calls.hello(JSON.stringify(this.#layers));
+    await this.#link.hello(JSON.stringify(this.#layers));
     this.#released = true;
-    this.#wake();
+    this.#wakeSoon();
   }
 
   /** Called in the event loop whenever the kernel has woken this partition. */
   onWake(callback: (wake: Wake) => void): void {
     this.#onWake = callback;
+    this.#wakeSoon();
+  }
+
+  /** For wakes that came before anybody could hear them. */
+  #wakeSoon(): void {
+    setImmediate(() => this.#wake());
   }
 
   #wake(): void {
     if (!this.#released) return;
     const stopping = Atomics.load(this.page.words, W_STOPPING) !== 0;
-    const news = this.calls.takeNews();
-    if (this.#onWake !== undefined) this.#onWake({ news, stopping });
+    if (this.#onWake !== undefined) this.#onWake({ news: this.calls.takeNews(), stopping });
     else if (stopping) this.exit(0);
   }
 }
@@ -170,27 +167,17 @@ export class Partition extends PartitionThread {
 /** First act of a partition's main thread: takes over what the kernel gave, and closes the descriptors that carried it. */
 export async function startPartition(): Promise<Partition> {
   const start = JSON.parse(process.argv[2]) as PartitionStart;
-  if (!dieWithParent(start.parent)) exitProcess(1);
-  const page = mapMemory(CALL_PAGE_FD, CALL_PAGE_BYTES, 'write');
-  closeDescriptor(CALL_PAGE_FD);
-  const rings = start.streams.map(({ direction, bytes, data, progress }): MappedRing => {
-    const out = direction === 'out';
-    const ring = {
-      data: mapMemory(data!, HEADER_BYTES + bytes, out ? 'write' : 'read'),
-      progress: mapMemory(progress!, PROGRESS_BYTES, out ? 'read' : 'write'),
-    };
-    closeDescriptor(data!);
-    closeDescriptor(progress!);
-    return ring;
-  });
-  return new Partition({ start, page, rings }, start.wakePipe!);
+  return new Partition(start.transport === 'memory' ? openMemoryLink(start) : openPipeLink(start));
 }
 
 /** First act of a worker of the partition: its own view of calls and streams. Then it must call sealThread(). */
-export function attachPartition({ start, page, rings }: SharedPartition): PartitionThread {
+export function attachPartition(shared: SharedPartition): PartitionThread {
+  const { start } = shared;
+  if (shared.transport === 'pipes')
+    return new PartitionThread(start, workerPage(shared.page), shared.rings.map(localRing));
   return new PartitionThread(
     start,
-    callPageAt(page),
-    rings.map((ring, i) => ringAt(ring, start.streams[i].bytes)),
+    callPageAt(shared.page),
+    shared.rings.map((ring, i) => ringAt(ring, start.streams[i].bytes)),
   );
 }

@@ -7,7 +7,7 @@ import type { Worker } from 'node:worker_threads';
 import { setUpLayers } from '../../kernel/abi.ts';
 import type { HelloText, LayerStep, PartitionStart } from '../../kernel/abi.ts';
 import { enterLandlockDomain } from '../../kernel/hosted/landlock.ts';
-import { PR, must, openThread } from '../../kernel/hosted/linux.ts';
+import { PR, must, openThread, whyNoFfi } from '../../kernel/hosted/linux.ts';
 import { installFilter, partitionFilter } from '../../kernel/hosted/seccomp.ts';
 import type { CallPage } from './calls.ts';
 
@@ -29,9 +29,11 @@ const DROP_FFI: LayerStep = [
 const SEALED = 'virtsec: thread sealed';
 
 /** Last act of a worker before it does its work. Handles taken before (attachPartition) go on working. */
-export function sealThread(start: PartitionStart): void {
-  openThread();
-  setUpLayers(start.without, [...ENTER_DOMAIN, DROP_FFI]);
+export function sealThread({ transport, without }: PartitionStart): void {
+  if (transport === 'memory') {
+    openThread();
+    setUpLayers(without, [...ENTER_DOMAIN, DROP_FFI]);
+  }
   parentPort?.postMessage(SEALED);
 }
 
@@ -54,10 +56,16 @@ export async function sealProcess(start: PartitionStart, page: CallPage): Promis
   process.on('uncaughtExceptionMonitor', (error) => {
     writeSync(2, `${error.stack ?? error.message}\n`);
   });
-  return setUpLayers(start.without, [
+  const noFfi = whyNoFfi();
+  const steps: readonly LayerStep[] = [
     ...ENTER_DOMAIN,
     ['undumpable', () => void must('prctl', PR.setDumpable, 0)],
     ['seccomp', () => installFilter(partitionFilter(start.kind === 'guest' ? 'vmm' : start.kind), true)],
     DROP_FFI,
-  ]);
+  ];
+  if (start.transport === 'memory') return setUpLayers(start.without, steps);
+  return setUpLayers(
+    start.without,
+    steps.map(([layer]) => [layer, () => noFfi ?? 'the kernel process has no node:ffi']),
+  );
 }
