@@ -1,5 +1,6 @@
 /**
- * The two interchange formats of IEEE 754-2019, 3.4, as literals of the engine's language.
+ * The two interchange formats of IEEE 754-2019, 3.4, as literals of the engine's language. Sections of the Unprivileged
+ * ISA are those of version 20240411, chapters 20 (F) and 21 (D).
  *
  * Every operation is written once as text over a `Format` and compiled for both widths. In that text:
  *

@@ -65,7 +65,7 @@ export const rounding = (F: Format): string => {
     }
     let flags = 0;
     if (e <= 0) {
-      // Tininess is detected after rounding (20.2), as if the exponent were unbounded: the value just
+      // Tininess is detected after rounding (Unprivileged ISA 20.4), as if the exponent were unbounded: the value just
       // below the least normal number is not tiny if it carries into it.
       let tiny = e < 0 || m + add >= 0L;
       m = shift_right_jam(m, 1 - e);
