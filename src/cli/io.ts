@@ -24,7 +24,8 @@ export function processIo(): Io {
   return {
     out: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),
-    paint: (stream, colour, text) => (takesColour[stream] ? `\x1b[${CODES[colour]}m${text}\x1b[0m` : text),
+    paint: (stream, colour, text) =>
+      takesColour[stream] && text !== '' ? `\x1b[${CODES[colour]}m${text}\x1b[0m` : text,
     env: process.env,
   };
 }

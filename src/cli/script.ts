@@ -25,12 +25,12 @@ export type Progress = {
 const WINDOW = 256 * 1024;
 
 /* oxlint-disable no-control-regex -- control characters are what these are about */
-const SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_=>78])|\r/g;
-const OPEN_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?)?$/;
+const SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^-~])|\r/g;
+const OPEN_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[ -/]+)?$/;
 /* oxlint-enable no-control-regex */
 
 /**
- * Takes terminal control sequences (ECMA-48: CSI, OSC, two-character escapes) and carriage returns out of a text that
+ * Takes terminal control sequences (ECMA-48: CSI, OSC, shorter escapes) and carriage returns out of a text that
  * comes in pieces. Patterns would otherwise have to know that busybox asks for the cursor's place after each prompt.
  */
 export class PlainText {

@@ -36,6 +36,8 @@ export interface Outcome {
   readonly events: readonly ({ readonly at: number } & KernelEvent)[];
   /** Steps of the script that were carried out. */
   readonly steps: number;
+  /** Whether the output that was shown ends with a newline. */
+  readonly endsLine: boolean;
 }
 
 /** When every guest is dead by a fault, a script has nothing to wait for; what they said last still comes out. */
@@ -62,6 +64,9 @@ class Session {
   #ready: number | undefined;
   /** The worst exit status of a guest so far; a killed partition counts as 1. */
   #guestStatus = 0;
+  #lastWord: string | undefined;
+  /** Whether the console's output so far ends with a newline. */
+  #endsLine = true;
   readonly #aliveGuests: Set<string>;
   /** A person at the terminal decides when it ends; a script cannot. */
   readonly #isScripted: boolean;
@@ -116,6 +121,7 @@ class Session {
     if (this.#cause !== undefined && this.#cause !== 'time-out') return; // the goal is reached: the rest is of no interest
     this.#output.push(bytes);
     this.#options.echo?.(bytes);
+    this.#endsLine = bytes.at(-1) === 0x0a;
     this.#carryOut(bytes);
   }
 
@@ -127,7 +133,10 @@ class Session {
   }
 
   #note(sentence: string): void {
-    this.#io.note(`${this.#io.paint('note', 'cyan', 'virtsec:')} ${sentence}\n`);
+    // Where the console stands in the middle of a line is known only when this process is its terminal.
+    const isMidLine = this.#options.raw !== undefined || (this.#options.echo !== undefined && !this.#endsLine);
+    this.#io.note(`${isMidLine ? '\n' : ''}${this.#io.paint('note', 'cyan', 'virtsec:')} ${sentence}\n`);
+    this.#endsLine = true;
   }
 
   #onEvent(event: KernelEvent): void {
@@ -165,6 +174,11 @@ class Session {
     }
     const sentence = exitSentence(this.#plan, exit);
     if (sentence === undefined) return;
+    if (!isFault && this.#aliveGuests.size === 0) {
+      // With the last guest the system ends: this sentence says why, unless the user's own quit does.
+      this.#lastWord = sentence;
+      return;
+    }
     let way = '';
     if (isFault && this.#isScripted && this.#aliveGuests.size === 0) {
       setTimeout(() => this.#stop('fault'), LAST_WORDS_MS).unref();
@@ -192,6 +206,7 @@ class Session {
       },
       events: this.#events,
       steps: this.#script.carriedOut,
+      endsLine: this.#endsLine || this.#options.echo === undefined,
     };
   }
 
@@ -230,7 +245,9 @@ class Session {
       };
     }
     const { why, status } = end.ended;
-    if (why === 'shutdown') return { status: EXIT.ok, why, message: 'Ended from the console.' };
+    if (why === 'shutdown') {
+      return { status: this.#guestStatus === 0 ? EXIT.ok : EXIT.failed, why, message: 'Ended from the console.' };
+    }
     if (why === 'signal') {
       return { status: EXIT.interrupted, why: 'interrupted', message: 'The kernel process was told to end.' };
     }
@@ -239,6 +256,11 @@ class Session {
       return { status: EXIT.failed, why: 'guests-done', message };
     }
     const isFailure = this.#guestStatus !== 0 || status !== 0 || why === 'fault';
-    return { status: isFailure ? EXIT.failed : EXIT.ok, why: why === 'fault' ? 'fault' : 'guests-done' };
+    const message = this.#lastWord;
+    return {
+      status: isFailure ? EXIT.failed : EXIT.ok,
+      why: why === 'fault' ? 'fault' : 'guests-done',
+      ...(message === undefined ? {} : { message }),
+    };
   }
 }

@@ -89,13 +89,13 @@ Examples:
 
 function report(call: Call, io: Io, system: string, outcome: Awaited<ReturnType<typeof runSession>>): void {
   if (call.has('json')) {
-    const { status, ...rest } = outcome;
+    const { status, endsLine: _, ...rest } = outcome;
     io.out(`${JSON.stringify({ schema: 'virtsec.run/1', system, exit: status, ...rest })}\n`);
   }
   if (outcome.message === undefined) return;
   const isBad = outcome.status !== EXIT.ok && outcome.status !== EXIT.interrupted;
   const prefix = io.paint('note', isBad ? 'red' : 'cyan', 'virtsec:');
-  io.note(`${prefix} ${outcome.message}\n`);
+  io.note(`${outcome.endsLine ? '' : '\n'}${prefix} ${outcome.message}\n`);
 }
 
 function readOptions(call: Call) {
