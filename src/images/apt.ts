@@ -5,11 +5,12 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Archive, type Watcher, checkPackage } from './archive.ts';
+import { ifCutShort } from './cut-short.ts';
 import { isMissing } from './deb.ts';
 import { packageRecord, parseStanzas } from './deb822.ts';
 import { ImageError } from './error.ts';
@@ -95,7 +96,11 @@ export async function openAptArchive(
 ): Promise<Archive> {
   // Not in the user's cache: apt, run by root, downloads as the user `_apt`, who must reach it.
   const root = await mkdtemp(join(tmpdir(), 'virtsec-apt-'));
-  const close = (): Promise<void> => rm(root, { recursive: true, force: true });
+  const settled = ifCutShort(() => rmSync(root, { recursive: true, force: true }));
+  const close = async (): Promise<void> => {
+    settled();
+    await rm(root, { recursive: true, force: true });
+  };
   try {
     const configuration = await layRoot(root, sourceStanza(source, suite, ignoreExpiry));
     await aptGet(configuration, ['update'], root, `package index of Debian ${suite}`, watcher);
@@ -226,10 +231,11 @@ async function aptGet(
     const percent = text.toString().trim().split('\n').at(-1)?.split(':')[2];
     if (percent !== undefined) watcher.progress({ step, bytes: Math.round((total * Number(percent)) / 100), total });
   });
+  const settled = ifCutShort(() => child.kill());
   const status = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
-  });
+  }).finally(settled);
   if (status !== 0) throw aptError(complaint, status);
   watcher.progress({ step, bytes: total, total });
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -112,7 +113,23 @@ test('one works, the other waits', async (t) => {
   assert.equal(existsSync(join(path, 'lock')), false);
 });
 
-test('the lock of a process that is gone is taken; it is let go when the work fails', async (t) => {
+test('the lock of a process of this machine that is gone is taken at once', async (t) => {
+  const path = directory(t);
+  await store(path, PROVENANCE, FILES);
+  const child = spawnSync(process.execPath, ['-e', '']);
+  let lock = '';
+  await withLock(path, assert.fail, () => Promise.resolve((lock = readFileSync(join(path, 'lock'), 'utf8'))));
+  writeFileSync(join(path, 'lock'), lock.replace(String(process.pid), String(child.pid)));
+  const began = performance.now();
+  await withLock(
+    path,
+    () => {},
+    () => Promise.resolve(),
+  );
+  assert.ok(performance.now() - began < 5000);
+});
+
+test('the lock of a process elsewhere that is gone is taken; it is let go when the work fails', async (t) => {
   const path = directory(t);
   await store(path, PROVENANCE, FILES);
   writeFileSync(join(path, 'lock'), 'process 1');

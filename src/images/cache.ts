@@ -7,11 +7,12 @@
 // into place after its files.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { mkdir, open, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ifCutShort } from './cut-short.ts';
 import { ImageError } from './error.ts';
 
 /** Where a file came from: enough to fetch and check the same again by hand. */
@@ -201,10 +202,10 @@ const HEARTBEAT_MS = 2_000;
 const STALE_MS = 15_000;
 
 /**
- * Does `work` while no other process does anything under the lock of this directory. Who holds it touches it every two
- * seconds; one that was not touched for fifteen belongs to a process that is gone (a process number would say nothing to a
- * container that shares the directory). Two that take the same stale lock at once would both work: that costs a second
- * download and harms nothing, since all that is written is renamed into place.
+ * Does `work` while no other process does anything under the lock of this directory. The lock of a process that is gone is
+ * taken over: at once where its number can be looked up, else (another container may share the directory) when it was not
+ * touched for fifteen seconds; its holder touches it every two. Two that take over the same lock at the same moment would
+ * both work; then one of them may fail, but what is in the cache stays whole, since all that is written is renamed into place.
  */
 export async function withLock<T>(
   directory: string,
@@ -215,7 +216,7 @@ export async function withLock<T>(
   try {
     await mkdir(directory, { recursive: true });
     for (let told = false; !(await claim(path)); told = true) {
-      if (!told) waiting(await readFile(path, 'utf8').catch(() => 'another process'));
+      if (!told) waiting((await readFile(path, 'utf8').catch(() => '')).split('\n')[0] || 'another process');
       await sleep(100);
     }
   } catch (error) {
@@ -225,6 +226,7 @@ export async function withLock<T>(
       'Give the directory to your user, or set XDG_CACHE_HOME to another one.',
     );
   }
+  const settled = ifCutShort(() => rmSync(path, { force: true }));
   const heartbeat = setInterval(() => {
     const now = new Date();
     utimes(path, now, now).catch(() => {});
@@ -234,18 +236,45 @@ export async function withLock<T>(
     return await work();
   } finally {
     clearInterval(heartbeat);
+    settled();
     await rm(path, { force: true });
   }
 }
 
 async function claim(path: string): Promise<boolean> {
   try {
-    await writeFile(path, `process ${process.pid}`, { flag: 'wx' });
+    await writeFile(path, `process ${process.pid}\n${processSpace()}\n`, { flag: 'wx' });
     return true;
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
-  const held = await stat(path).catch(() => undefined);
-  if (held && Date.now() - held.mtimeMs > STALE_MS) await rm(path, { force: true });
+  if (await isStale(path)) await rm(path, { force: true });
   return false;
+}
+
+async function isStale(path: string): Promise<boolean> {
+  const held = await stat(path).catch(() => undefined);
+  if (held === undefined) return false;
+  if (Date.now() - held.mtimeMs > STALE_MS) return true;
+  const [holder, space] = (await readFile(path, 'utf8').catch(() => '')).split('\n');
+  const pid = /^process (\d+)$/.exec(holder)?.[1];
+  return pid !== undefined && space === processSpace() && !isRunning(Number(pid));
+}
+
+/** Equal for two processes when a process number means the same process to both (pid_namespaces(7), and no restart between). */
+function processSpace(): string {
+  try {
+    return `${readlinkSync('/proc/self/ns/pid')} ${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}`;
+  } catch {
+    return hostname();
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
 }

@@ -1,5 +1,6 @@
 // From an image's name to its files: which packages, which files in them, and which suites of Debian to try.
 
+import { resolve } from 'node:path';
 import type { FetchOptions } from './images.ts';
 import { debianKeyring, aptSources, openAptArchive } from './apt.ts';
 import { type Archive, type Watcher, findKernelPackage, need } from './archive.ts';
@@ -97,7 +98,8 @@ async function attempts(options: FetchOptions, watcher: Watcher): Promise<Attemp
         'It begins with http://, https:// or file://.',
       );
     }
-    const keyring = options.keyring ?? debianKeyring();
+    // gpgv looks for a bare name in its home directory.
+    const keyring = options.keyring === undefined ? debianKeyring() : resolve(options.keyring);
     if (keyring === undefined) {
       throw new ImageError(
         'missing-tool',

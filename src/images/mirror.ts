@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -176,7 +177,7 @@ async function fetchIndex(root: string, suite: string, release: Release, watcher
   );
 }
 
-/** The record of the highest version; an index has one version of a package but for rare moments. */
+/** The first record of this name: an index has one version of a package but for rare moments. */
 function findPackage(index: string, name: string): PackageRecord | undefined {
   // 60 MB of text: looking for the one line is faster than parsing all stanzas.
   const start = index.startsWith(`Package: ${name}\n`) ? 0 : index.indexOf(`\n\nPackage: ${name}\n`);
@@ -187,6 +188,7 @@ function findPackage(index: string, name: string): PackageRecord | undefined {
 }
 
 const STALL_MS = 30_000;
+const TRIES = 3;
 
 /** Downloads a file whole. `bytes`: its size when known; more than that is refused. */
 async function get(
@@ -203,6 +205,32 @@ async function get(
       throw new ImageError(missing, `There is no ${url}.`, 'Check the address, or name another mirror or suite.');
     }
   }
+  for (let tries = 1; ; tries++) {
+    try {
+      return await download(url, missing, bytes, (received, total) =>
+        watcher.progress({ step, bytes: received, total }),
+      );
+    } catch (error) {
+      if (error instanceof ImageError) throw error;
+      if (tries === TRIES) {
+        throw new ImageError(
+          'network',
+          `${url} cannot be fetched: ${reason(error)}.`,
+          'Check the network and the address.',
+        );
+      }
+      await sleep(300 * tries);
+    }
+  }
+}
+
+/** One try. Throws ImageError when the server answers that it will not, else what went wrong on the way. */
+async function download(
+  url: string,
+  missing: 'no-suite' | 'network',
+  bytes: number,
+  progress: (received: number, total: number) => void,
+): Promise<Uint8Array> {
   const abort = new AbortController();
   const stalled = setTimeout(() => abort.abort(new Error(`no data for ${STALL_MS / 1000} s`)), STALL_MS);
   try {
@@ -222,16 +250,9 @@ async function get(
       chunks.push(chunk);
       received += chunk.length;
       if (bytes && received > bytes) break; // its hash will not match
-      watcher.progress({ step, bytes: received, total });
+      progress(received, total);
     }
     return Buffer.concat(chunks);
-  } catch (error) {
-    if (error instanceof ImageError) throw error;
-    throw new ImageError(
-      'network',
-      `${url} cannot be fetched: ${reason(error)}.`,
-      'Check the network and the address.',
-    );
   } finally {
     clearTimeout(stalled);
   }
