@@ -65,19 +65,18 @@ class Expander {
       }
       const meant = nearest(key, [...names.now, ...names.later]);
       const help = meant === undefined ? `fields of ${what}: ${names.now.join(', ')}` : `did you mean \`${meant}\`?`;
-      this.fault('VS103', field.keyAt, `\`${key}\` is no field of ${what}`, help);
+      this.fault('VS103', field.keyAt, `\`${key}\` is not a field of ${what}`, help);
     }
     return tree.fields;
   }
 
   text(field: Field, name: string): string | undefined {
-    if (field.value.kind === 'text' && field.value.value !== '') return field.value.value;
-    return this.fault(
-      'VS101',
-      field.value.at,
-      `\`${name}\` must be text, not ${this.#kind(field.value)}`,
-      'put it in quotes',
-    );
+    const { value } = field;
+    if (value.kind !== 'text') {
+      const sentence = `\`${name}\` must be text, not ${KIND_NAMES[value.kind]}`;
+      return this.fault('VS101', value.at, sentence, 'put it in quotes');
+    }
+    return value.value === '' ? this.fault('VS101', value.at, `\`${name}\` must not be empty`) : value.value;
   }
 
   flag(field: Field, name: string): boolean | undefined {
@@ -115,7 +114,7 @@ class Expander {
   }
 
   /** One of the words that this version knows. */
-  word(field: Field, name: string, words: FieldNames): string | undefined {
+  word(field: Field, name: string, words: FieldNames, what = name): string | undefined {
     const text = this.text(field, name);
     if (text === undefined || words.now.includes(text)) return text;
     const { at } = field.value;
@@ -129,7 +128,7 @@ class Expander {
     }
     const meant = nearest(text, words.now);
     const help = meant === undefined ? `write one of: ${words.now.join(', ')}` : `did you mean \`${meant}\`?`;
-    return this.fault('VS105', at, `\`${text}\` is no ${name} that Virtsec knows`, help);
+    return this.fault('VS105', at, `\`${text}\` is not a ${what} that Virtsec knows`, help);
   }
 
   name(name: string, at: Range, what: string): void {
@@ -140,10 +139,6 @@ class Expander {
       `\`${name}\` cannot name ${what}`,
       'a name is 1 to 31 small letters, digits and dashes, and starts with a letter',
     );
-  }
-
-  #kind(tree: Tree): string {
-    return tree.kind === 'text' ? 'empty' : KIND_NAMES[tree.kind];
   }
 }
 
@@ -164,7 +159,12 @@ export function expand(tree: Tree, faults: Fault[]): Description | undefined {
   const version = fields.get('virtsec');
   if (version === undefined) x.fault('VS102', start, '`virtsec` is missing', 'begin with `virtsec: 1`');
   else if (version.value.kind !== 'number' || version.value.value !== 1) {
-    x.fault('VS105', version.value.at, 'this is no version of the description format', 'write `virtsec: 1`');
+    x.fault(
+      'VS105',
+      version.value.at,
+      'this is not a version of the format that this Virtsec reads',
+      'write `virtsec: 1`',
+    );
   }
 
   const system = fields.get('system');
@@ -204,7 +204,7 @@ function expandPartition(x: Expander, name: string, field: Field): Partition | u
     const second = forms[1];
     const at = second === undefined ? field.keyAt : fields.get(second)!.keyAt;
     const sentence =
-      second === undefined ? `${what} says not what it is` : `${what} is both a ${forms[0]} and a ${second}`;
+      second === undefined ? `${what} does not say what it is` : `${what} is both a ${forms[0]} and a ${second}`;
     return x.fault('VS107', at, sentence, 'write exactly one of `guest`, `app`, `driver`');
   }
   const form: PartitionForm = forms[0];
@@ -300,7 +300,7 @@ function checkPattern(x: Expander, field: Field, pattern: string): void {
     x.fault(
       'VS105',
       field.value.at,
-      `\`ready\` is no regular expression: ${reason}`,
+      `\`ready\` is not a regular expression: ${reason}`,
       'put a backslash before characters that are meant literally',
     );
   }
@@ -315,7 +315,12 @@ function expandChannel(x: Expander, name: string, field: Field): Channel | undef
   if (stream === undefined) {
     const later = ['call', 'sampling', 'queuing', 'signal'].some((kind) => fields.has(kind)); // already reported
     if (!later)
-      x.fault('VS107', field.keyAt, `${what} says not what kind it is`, 'write its two ends: `stream: linux <-> tty`');
+      x.fault(
+        'VS107',
+        field.keyAt,
+        `${what} does not say what kind it is`,
+        'write its two ends: `stream: linux <-> tty`',
+      );
     return undefined;
   }
   const text = x.text(stream, 'stream');
@@ -341,6 +346,6 @@ function expandChannel(x: Expander, name: string, field: Field): Channel | undef
     bytes = STREAM_BYTES;
   }
   const as = fields.get('as');
-  const device = as && x.word(as, 'as', DEVICES);
+  const device = as && x.word(as, 'as', DEVICES, 'device');
   return { name, left, right, bytes, ...(device === undefined ? {} : { as: device }), at: places(fields, field.keyAt) };
 }

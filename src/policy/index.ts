@@ -21,7 +21,8 @@ export function readDescription(name: string, text: string, host: Host): Reading
   const source = new Source(name, text);
   const faults: Fault[] = [];
   const tree = parseTree(source, faults);
-  const description = tree && expand(tree, faults);
+  // A tree with holes would only give messages about the holes.
+  const description = tree && faults.length === 0 ? expand(tree, faults) : undefined;
   if (description !== undefined && faults.length === 0) {
     for (const validator of VALIDATORS) faults.push(...validator(description, host));
     if (faults.length === 0) return { description, messages: [] };

@@ -1,7 +1,8 @@
 // Sizes and times as the description writes them: `64K`, `256M`, `1G`; `50us`, `5ms`, `1s`.
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 1 << 10, M: 1 << 20, G: 1 << 30 };
-const TIME_UNITS: Readonly<Record<string, number>> = { us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 };
+/** In microseconds. */
+const TIME_UNITS: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, m: 60e6, h: 3600e6 };
 
 /** Bytes, or undefined when the text is no size. Units are powers of two. */
 export function parseSize(text: string): number | undefined {
@@ -14,7 +15,7 @@ export function parseSize(text: string): number | undefined {
 /** Seconds, or undefined when the text is no time. The unit must be there. */
 export function parseTime(text: string): number | undefined {
   const match = /^(\d{1,9}(?:\.\d{1,9})?)(us|ms|s|m|h)$/.exec(text);
-  return match === null ? undefined : Number(match[1]) * TIME_UNITS[match[2]];
+  return match === null ? undefined : (Number(match[1]) * TIME_UNITS[match[2]]) / 1e6;
 }
 
 /** The shortest exact form: 268435456 -> `256M`. */

@@ -37,14 +37,17 @@ export function parseTree(source: Source, faults: Fault[]): Tree | undefined {
     schema: 'core',
     merge: false,
   });
-  for (const error of [...document.errors, ...document.warnings]) {
-    faults.push({
-      code: 'VS001',
-      at: { start: Math.min(error.pos[0], source.text.length), end: Math.min(error.pos[1], source.text.length) },
-      sentence: `this is not YAML: ${error.message.replace(/\.$/, '').replace(/^[A-Z](?=[a-z ])/, (c) => c.toLowerCase())}`,
-    });
+  // The first error says it: the others mostly follow from it.
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const [start, end] = error.pos.map((offset) => Math.min(offset, source.text.length));
+    const reason =
+      error.code === 'MULTIPLE_DOCS'
+        ? 'a description is one document'
+        : error.message.replace(/\.$/, '').replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
+    faults.push({ code: 'VS001', at: { start, end }, sentence: `this is not YAML: ${reason}` });
+    return undefined;
   }
-  if (faults.length > 0) return undefined;
   const whole = { start: 0, end: 0 };
   if (document.contents === null) return { kind: 'nothing', at: whole };
   return convert(document.contents, faults, 0);

@@ -1,5 +1,5 @@
 // What a description must hold beyond its shape. One function = one rule, its number and its sentence above it.
-import { MAX_PARTITIONS, MAX_STREAMS } from '../kernel/plan.ts';
+import { MAX_PARTITIONS } from '../kernel/plan.ts';
 import type { Channel, Description, Partition } from './description.ts';
 import { nearest } from './nearest.ts';
 import type { Fault } from './source.ts';
@@ -12,17 +12,19 @@ export interface Host {
   readonly images: readonly string[];
 }
 
+/** Channels of one partition; each has two ends in it. */
+const MAX_CHANNELS = 16;
+
 export type Validator = (description: Description, host: Host) => Iterable<Fault>;
 
 const partitionNamed = (description: Description, name: string): Partition | undefined =>
   description.partitions.find((partition) => partition.name === name);
 
-/** The end of a channel that is a guest, when exactly one is. */
-function guestEnd(description: Description, channel: Channel): Partition | undefined {
-  const guests = [channel.left, channel.right]
-    .map((name) => partitionNamed(description, name))
-    .filter((partition) => partition?.form === 'guest');
-  return guests.length === 1 ? guests[0] : undefined;
+/** The ends of a channel that are guests. */
+function guestEnds(description: Description, channel: Channel): Partition[] {
+  return description.partitions.filter(
+    (partition) => partition.form === 'guest' && [channel.left, channel.right].includes(partition.name),
+  );
 }
 
 /** VS201: Both ends of a channel are partitions of the description. */
@@ -36,7 +38,7 @@ function endsExist(description: Description): Fault[] {
         return {
           code: 'VS201',
           at: channel.at['stream'],
-          sentence: `channel \`${channel.name}\` ends at \`${end}\`, which is no partition`,
+          sentence: `channel \`${channel.name}\` ends at \`${end}\`, which is not a partition`,
           help: meant === undefined ? `partitions: ${names.join(', ')}` : `did you mean \`${meant}\`?`,
         };
       }),
@@ -60,23 +62,24 @@ function deviceHasGuest(description: Description): Fault[] {
   return description.channels.flatMap((channel): Fault[] => {
     const both = [channel.left, channel.right].every((end) => partitionNamed(description, end) !== undefined);
     if (!both || channel.left === channel.right) return [];
-    const guest = guestEnd(description, channel);
-    if (guest === undefined && channel.as !== undefined) {
+    const guests = guestEnds(description, channel);
+    if (guests.length !== 1 && (channel.as !== undefined || guests.length === 2)) {
       return [
         {
           code: 'VS203',
-          at: channel.at['as'],
-          sentence: `\`as: ${channel.as}\` needs exactly one guest at the ends of channel \`${channel.name}\``,
+          at: channel.at['as'] ?? channel.at['stream'],
+          sentence: `channel \`${channel.name}\` has ${guests.length === 2 ? 'two guests' : 'no guest'} at its ends, where a device needs exactly one`,
           help: 'join a guest with a driver or an application',
         },
       ];
     }
+    const [guest] = guests;
     if (guest !== undefined && channel.as === undefined && channel.at['as'] === undefined) {
       return [
         {
           code: 'VS203',
           at: channel.at['name'],
-          sentence: `channel \`${channel.name}\` says not as which device guest \`${guest.name}\` sees it`,
+          sentence: `channel \`${channel.name}\` does not say as which device guest \`${guest.name}\` sees it`,
           help: 'add `as: uart0`',
         },
       ];
@@ -90,7 +93,7 @@ function deviceUsedOnce(description: Description): Fault[] {
   const users = new Map<string, Channel>();
   const faults: Fault[] = [];
   for (const channel of description.channels) {
-    const guest = guestEnd(description, channel);
+    const [guest] = guestEnds(description, channel);
     if (guest === undefined || channel.as === undefined) continue;
     const device = `${channel.as} of ${guest.name}`;
     const first = users.get(device);
@@ -170,26 +173,11 @@ function somethingRuns(description: Description): Fault[] {
   ];
 }
 
-/** VS208: The tables of the kernel have room for 64 partitions and 128 one-way streams. */
-function fitsTables(description: Description): Fault[] {
-  const faults: Fault[] = [];
-  const { partitions, channels } = description;
-  if (partitions.length > MAX_PARTITIONS) {
-    faults.push({
-      code: 'VS208',
-      at: partitions[MAX_PARTITIONS].at['name'],
-      sentence: `this is partition ${MAX_PARTITIONS + 1} of ${partitions.length}: the kernel's table has ${MAX_PARTITIONS} places`,
-    });
-  }
-  const most = MAX_STREAMS / 2; // each channel is two one-way streams
-  if (channels.length > most) {
-    faults.push({
-      code: 'VS208',
-      at: channels[most].at['name'],
-      sentence: `this is stream ${most + 1} of ${channels.length}: the kernel's table has ${most} places`,
-    });
-  }
-  return faults;
+/** VS208: The table of the kernel has room for 64 partitions. */
+function fitsTable({ partitions }: Description): Fault[] {
+  if (partitions.length <= MAX_PARTITIONS) return [];
+  const sentence = `this is partition ${MAX_PARTITIONS + 1} of ${partitions.length}: the kernel's table has ${MAX_PARTITIONS} places`;
+  return [{ code: 'VS208', at: partitions[MAX_PARTITIONS].at['name'], sentence }];
 }
 
 /** VS209: The files that a guest names exist and can be read. */
@@ -202,7 +190,7 @@ function filesExist(description: Description, host: Host): Fault[] {
         {
           code: 'VS209',
           at: partition.at[key],
-          sentence: `the ${key} of guest \`${partition.name}\` is no readable file: ${path}`,
+          sentence: `the ${key} of guest \`${partition.name}\` is not a readable file: ${path}`,
           help: 'paths start at the folder of the description',
         },
       ];
@@ -220,10 +208,21 @@ function imagesExist(description: Description, host: Host): Fault[] {
       {
         code: 'VS210',
         at: partition.at['guest'],
-        sentence: `\`${partition.what}\` is no guest image`,
+        sentence: `\`${partition.what}\` is not a guest image`,
         help: `${names} (or name files: \`guest: { kernel: ./vmlinuz }\`)`,
       },
     ];
+  });
+}
+
+/** VS211: A partition has at most 16 channels: the news of its 32 stream ends are the bits of one word. */
+function fewChannels(description: Description): Fault[] {
+  return description.partitions.flatMap((partition) => {
+    const channels = description.channels.filter((one) => [one.left, one.right].includes(partition.name));
+    const first = channels[MAX_CHANNELS];
+    if (first === undefined) return [];
+    const sentence = `this is channel ${MAX_CHANNELS + 1} of partition \`${partition.name}\`, which has places for ${MAX_CHANNELS}`;
+    return [{ code: 'VS211', at: first.at['name'], sentence }];
   });
 }
 
@@ -235,7 +234,8 @@ export const VALIDATORS: readonly Validator[] = [
   oneTerminal,
   consoleIsJoined,
   somethingRuns,
-  fitsTables,
+  fitsTable,
   filesExist,
   imagesExist,
+  fewChannels,
 ];
