@@ -56,6 +56,8 @@ test('a damaged archive is refused', () => {
   assert.throws(() => readCpio(archive.subarray(0, archive.length - 130)), RangeError);
   assert.throws(() => readCpio(Buffer.from('070702')), RangeError);
   assert.throws(() => readCpio(new Uint8Array(0)), RangeError);
+  const lone = writeCpio([{ type: 'file', path: 'a', mode: 0o600, data: Buffer.from('all of it') }]);
+  assert.throws(() => readCpio(lone.subarray(0, 116)), /at byte 0 is cut short/);
   const noSize = Buffer.from(archive);
   noSize.write('zzzzzzzz', 54, 'latin1');
   assert.throws(() => readCpio(noSize), RangeError);

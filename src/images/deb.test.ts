@@ -89,6 +89,9 @@ test('what is damaged is refused', async () => {
   await assert.rejects(unpackDeb(packageOf('other', data), all), refused('archive'));
   await assert.rejects(unpackDeb(packageOf('data.tar', data), all), refused('archive'));
   await assert.rejects(unpackDeb(packageOf('data.tar.gz', Buffer.from('no gzip')), all), refused('archive'));
+  const flipped = tar([{ path: 'a', data }]);
+  flipped[0] = 'b'.charCodeAt(0);
+  await assert.rejects(unpackDeb(packageOf('data.tar', flipped), all), refused('archive'));
   const tooLong = tar([{ path: 'a', data }]).subarray(0, 1024);
   await assert.rejects(unpackDeb(packageOf('data.tar', tooLong), all), refused('archive'));
 });

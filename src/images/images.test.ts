@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, after, test } from 'node:test';
@@ -224,6 +224,17 @@ test('a server that is not there', { skip }, async (t) => {
   const gone = await serveMirror(new Map());
   await gone.close();
   await assert.rejects(fetchImage('debian', { ...options, mirror: gone.url }), refused('network', /cannot be fetched/));
+});
+
+test('another version of Virtsec makes its own initrd, without the network', { skip }, async (t) => {
+  const { requests, options } = await stage(t, FORKY);
+  const image = await fetchImage('debian', options);
+  const file = join(options.cache ?? '', 'debian/manifest.json');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/"recipe": "[0-9a-f]+"/, '"recipe": "older"'));
+  const asked = requests.length;
+  assert.deepEqual(await fetchImage('debian', options), image);
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /older/);
+  assert.equal(requests.length, asked);
 });
 
 test('a cache that was damaged is fetched again; one that was removed is gone', { skip }, async (t) => {
