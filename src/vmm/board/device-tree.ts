@@ -140,6 +140,8 @@ const PLIC_PHANDLE = 0x100;
 const FINISHER_PHANDLE = 0x101;
 /** Phandle of hart h's local interrupt controller: 1 + h. */
 const INTC_PHANDLE = 1;
+/** Phandle of hart h: 0x80 + h. */
+const CPU_PHANDLE = 0x80;
 
 const SOFTWARE_M = 3;
 const TIMER_M = 7;
@@ -156,6 +158,7 @@ function perHart(harts: number, interrupts: readonly number[]): number[] {
 function cpu(hart: number, isa: Isa): Node {
   return {
     properties: {
+      phandle: [CPU_PHANDLE + hart],
       device_type: 'cpu',
       reg: [hart],
       status: 'okay',
@@ -195,7 +198,12 @@ function serial(place: { readonly base: number; readonly source: number }): Node
 /** The tree of the board. Node names, order and properties follow QEMU's `virt`; `serial1` is ours. */
 export function boardTree(p: TreeParameters): Node {
   const cpus: Record<string, Node> = {};
-  for (let hart = 0; hart < p.harts; hart++) cpus[`cpu@${hart}`] = cpu(hart, p.isa);
+  const cores: Record<string, Node> = {};
+  for (let hart = 0; hart < p.harts; hart++) {
+    cpus[`cpu@${hart}`] = cpu(hart, p.isa);
+    cores[`core${hart}`] = { properties: { cpu: [CPU_PHANDLE + hart] } };
+  }
+  cpus['cpu-map'] = { properties: {}, children: { cluster0: { properties: {}, children: cores } } };
   const serial0 = `serial@${VIRT.uart0.base.toString(16)}`;
   const serial1 = `serial@${VIRT.uart1.base.toString(16)}`;
   const chosen: Record<string, Property> = {

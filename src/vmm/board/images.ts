@@ -39,7 +39,7 @@ function startsWith(bytes: Uint8Array, at: number, magic: readonly number[]): bo
   return at + magic.length <= bytes.length && magic.every((byte, i) => bytes[at + i] === byte);
 }
 
-const ascii = (text: string): number[] => [...text].map((c) => c.charCodeAt(0));
+const ascii = (text: string): number[] => [...new TextEncoder().encode(text)];
 
 const GZIP = [0x1f, 0x8b];
 const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
@@ -185,9 +185,11 @@ function physical(segments: readonly Segment[], address: number): number {
   return s ? s.physical + (address - s.virtual) : address;
 }
 
+function damaged(what: string): ImageError {
+  return wrong('image.elf', `The ELF program is damaged: ${what}.`, 'Build or fetch the program again.');
+}
+
 function loadElf(ram: Ram, bytes: Uint8Array): Loaded | ImageError {
-  const damaged = (what: string): ImageError =>
-    wrong('image.elf', `The ELF program is damaged: ${what}.`, 'Build or fetch the program again.');
   if (bytes.length < ELF_HEADER_BYTES) return damaged('its header is cut off');
   const data = view(bytes);
   if (bytes[4] !== ELFCLASS64 || bytes[5] !== ELFDATA2LSB || data.getUint16(18, true) !== EM_RISCV) {

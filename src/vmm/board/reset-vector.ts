@@ -18,9 +18,13 @@ const NEXT_MODE_S = 1;
 /** Where the dynamic information lies (a2). */
 export const DYNAMIC_INFORMATION = VIRT.rom.base + 40;
 
+/** Two words of a 64-bit value. */
+function pair(value: number): [number, number] {
+  return [value | 0, Math.floor(value / 0x1_0000_0000)];
+}
+
 /** Fills the ROM. `next` is where the firmware is to continue in S-mode (the kernel); addresses are physical. */
 export function writeResetVector(rom: Int32Array, firmware: number, tree: number, next: number): void {
-  const pair = (value: number): [number, number] => [value | 0, Math.floor(value / 0x1_0000_0000)];
   const options = 0;
   const bootHart = 0;
   const words = [

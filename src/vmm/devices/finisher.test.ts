@@ -2,13 +2,14 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import * as f from './finisher.ts';
 
+const run = (...values: number[]): number[] => {
+  const s = new Int32Array(f.FINISHER_WORDS);
+  f.finisherReset(s);
+  for (const value of values) f.finisherWrite(s, 0, value);
+  return [s[f.F_REQUEST], s[f.F_STATUS]];
+};
+
 test('commands: pass, reset, failure with its status; the first one counts', () => {
-  const run = (...values: number[]): number[] => {
-    const s = new Int32Array(f.FINISHER_WORDS);
-    f.finisherReset(s);
-    for (const value of values) f.finisherWrite(s, 0, value);
-    return [s[f.F_REQUEST], s[f.F_STATUS]];
-  };
   assert.deepEqual(run(0x5555), [f.REQUEST_POWER_OFF, 0]);
   assert.deepEqual(run(0x7777), [f.REQUEST_RESET, 0]);
   assert.deepEqual(run(0x0007_3333), [f.REQUEST_POWER_OFF, 7]);

@@ -1,7 +1,7 @@
 // Guest memory as firmware and devices see it (`#guest-memory` in package.json; on bare metal another file stands here).
 // One machine a process. Offsets count from the RAM's first byte; ramOffset() alone makes them from guest addresses.
 
-let ram = new Uint8Array(0);
+let ram: Uint8Array = new Uint8Array(0);
 let baseLow = 0;
 let baseHigh = 0;
 
