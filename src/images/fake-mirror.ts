@@ -72,6 +72,8 @@ export interface FakeSuite {
   readonly packages: readonly FakePackage[];
   /** RFC 822 date. */
   readonly validUntil?: string;
+  /** The index is to be had under its hash only. */
+  readonly byHash?: boolean;
 }
 
 /** A mirror's files by path. They may be changed: who serves them reads them at each request. */
@@ -79,7 +81,7 @@ export type MirrorFiles = Map<string, Uint8Array>;
 
 export function mirrorFiles(suites: readonly FakeSuite[], keys: Keys): MirrorFiles {
   const files: MirrorFiles = new Map();
-  for (const { suite, codename, packages, validUntil } of suites) {
+  for (const { suite, codename, packages, validUntil, byHash = false } of suites) {
     const stanzas = packages.map((it) => {
       const data = deb(it.files);
       const filename = `pool/main/${it.name}_1.0-1_riscv64.deb`;
@@ -89,13 +91,15 @@ export function mirrorFiles(suites: readonly FakeSuite[], keys: Keys): MirrorFil
     });
     const text = Buffer.from(stanzas.join('\n'));
     const index = gzipSync(text);
-    files.set(`dists/${codename}/main/binary-riscv64/Packages.gz`, index);
+    const name = byHash ? `by-hash/SHA256/${sha256(index)}` : 'Packages.gz';
+    files.set(`dists/${codename}/main/binary-riscv64/${name}`, index);
     const release = [
       'Origin: Debian',
       `Suite: ${suite}`,
       `Codename: ${codename}`,
       `Date: ${new Date(Date.now() - 60_000).toUTCString()}`,
       ...(validUntil === undefined ? [] : [`Valid-Until: ${validUntil}`]),
+      ...(byHash ? ['Acquire-By-Hash: yes'] : []),
       'Architectures: riscv64',
       'Components: main',
       'SHA256:',

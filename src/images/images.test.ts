@@ -100,8 +100,8 @@ test('a guest is fetched once, and then never asked for again', { skip }, async 
   assert.ok(requests.length > asked);
 });
 
-test('firmware, from the package of all architectures', { skip }, async (t) => {
-  const { options } = await stage(t, FORKY);
+test('firmware, from a mirror that is asked by hash', { skip }, async (t) => {
+  const { options } = await stage(t, { ...FORKY, byHash: true });
   const firmware = await fetchFirmware('opensbi', options);
   assert.equal(readFileSync(firmware.jump, 'utf8'), 'jump');
   assert.equal(readFileSync(firmware.dynamic, 'utf8'), 'dynamic');
