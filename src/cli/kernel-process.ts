@@ -6,6 +6,8 @@ import type { KernelEvent, Plan } from '../kernel/plan.ts';
 
 const PROGRAM = fileURLToPath(new URL('../kernel/hosted/main.ts', import.meta.url));
 const FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning'];
+/** A second request to stop kills at once, unless it is the same Ctrl-C on its two ways (terminal and launcher). */
+const SAME_REQUEST_MS = 500;
 /** How long the kernel process may take to end a system before it is killed. */
 const STOP_MS = 6000; // above the time that partitions get to finish (STOP_GRACE_MS)
 const LOG_BYTES = 64 * 1024;
@@ -76,12 +78,18 @@ export function startKernel(plan: Plan, options: KernelOptions): KernelProcess {
   });
   const pipes = terminal === 'pipes' ? { input: stream(5) as Writable, output: stream(6) as Readable } : {};
   if (terminal === 'pipes') (stream(5) as Writable).on('error', () => {}); // the console driver's death has its event
-  return { pid: child.pid ?? -1, end, ...pipes, stop: () => stop(child) };
+  return { pid: child.pid ?? -1, end, ...pipes, stop: stopper(child) };
 }
 
-function stop(child: ChildProcess): void {
-  child.kill('SIGTERM');
-  setTimeout(() => child.kill('SIGKILL'), STOP_MS).unref();
+function stopper(child: ChildProcess): () => void {
+  let first: number | undefined;
+  return () => {
+    const now = performance.now();
+    if (first !== undefined && now - first < SAME_REQUEST_MS) return;
+    child.kill(first === undefined ? 'SIGTERM' : 'SIGKILL');
+    first ??= now;
+    setTimeout(() => child.kill('SIGKILL'), STOP_MS).unref();
+  };
 }
 
 function onLines(stream: Readable, take: (line: string) => void): void {

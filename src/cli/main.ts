@@ -21,6 +21,7 @@ export const loadCommands = (): Promise<Command[]> =>
 /** Carries one command line out and ends the process with its status. */
 export async function main(args: readonly string[]): Promise<never> {
   watchLauncher();
+  hideExperimentalWarnings();
   const io = processIo();
   process.exit(await execute(args, io));
 }
@@ -95,6 +96,14 @@ function report(error: unknown, io: Io): number {
     ].join('\n'),
   );
   return EXIT.internal;
+}
+
+/** Node says of features that Virtsec uses on purpose that they may change: nothing that its user can act on. */
+function hideExperimentalWarnings(): void {
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.name !== 'ExperimentalWarning') process.stderr.write(`${warning.name}: ${warning.message}\n`);
+  });
 }
 
 /** Ends as on SIGTERM when the launcher (bin/launch.js) that started this process is gone. */

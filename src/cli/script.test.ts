@@ -57,7 +57,7 @@ test('a last send, or no step at all, leaves the end to the guest', () => {
 
 test('escapes of --send', () => {
   assert.equal(unescape(String.raw`a\tb\x03\\n\n\r`), 'a\tb\x03\\n\n\r');
-  assert.throws(() => unescape(String.raw`\q`), /`\\q` is no escape/);
-  assert.throws(() => unescape('end\\'), /is no escape/);
-  assert.throws(() => unescape(String.raw`\x1`), /is no escape/);
+  assert.throws(() => unescape(String.raw`\q`), /`\\q` is not an escape/);
+  assert.throws(() => unescape('end\\'), /is not an escape/);
+  assert.throws(() => unescape(String.raw`\x1`), /is not an escape/);
 });

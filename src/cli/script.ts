@@ -122,7 +122,7 @@ export function unescape(text: string): string {
   return text.replace(/\\(x[0-9a-fA-F]{2}|.|$)/gs, (whole, escape: string) => {
     if (escape.length === 3) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
     const meaning = Object.hasOwn(meanings, escape) ? meanings[escape] : undefined;
-    if (meaning === undefined) throw new RangeError(`\`${whole}\` is no escape`);
+    if (meaning === undefined) throw new RangeError(`\`${whole}\` is not an escape`);
     return meaning;
   });
 }

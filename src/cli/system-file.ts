@@ -150,7 +150,7 @@ function chooseGuest(description: Description, name: string | undefined): Partit
   const meant = nearest(name, names);
   throw new Failure(
     EXIT.usage,
-    `virtsec run: --console: \`${name}\` is no guest of this system`,
+    `virtsec run: --console: \`${name}\` is not a guest of this system`,
     meant === undefined ? `guests: ${names.join(', ')}` : `did you mean \`${meant}\`?`,
   );
 }

@@ -11,7 +11,7 @@ import { isInteractive, openTerminal } from '../terminal.ts';
 export const command: Command = {
   name: 'run',
   usage: 'run [SYSTEM] [options]',
-  summary: 'Run a system: a folder with a system.yaml, or a file. Without SYSTEM: this folder, or what --kernel names.',
+  summary: 'Run a system, at its console or by a script.',
   options: {
     console: { value: 'PARTITION', summary: 'the guest whose console is shown, and that other options speak of' },
     expect: { value: 'RE', multiple: true, summary: 'wait until the console shows the pattern' },
@@ -31,6 +31,9 @@ export const command: Command = {
     harts: { value: 'N', summary: "the guest's harts, 1 to 8" },
   },
   details: `
+SYSTEM is a folder with a system.yaml, a file, or the name of an example (hello). Without it: the current folder, or one
+guest of the files that --kernel, --initrd and --firmware name.
+
 On a terminal you are at the guest's console; Ctrl-] opens the menu. With --expect, --send or --until, or when
 standard input or output is no terminal, the console is scripted: output goes to standard output, and standard input
 (without those options) is typed; its end does not end the run.
@@ -103,7 +106,7 @@ function readOptions(call: Call) {
     const text = call.value(option);
     const value = text === undefined ? undefined : read(text);
     if (text !== undefined && value === undefined)
-      throw usageFailure(command, `--${option}: \`${text}\` is no ${what}`);
+      throw usageFailure(command, `--${option}: \`${text}\` is not a ${what}`);
     return value;
   };
   if (call.words.length > 1) throw usageFailure(command, `one system at a time, not ${call.words.length}`);
