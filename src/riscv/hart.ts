@@ -1,0 +1,242 @@
+// One hart, in the thread that runs it.
+
+import { coreModule } from './core.ts';
+import type { CoreExports, CoreImports } from './core.ts';
+import { decodeEntry } from './interpret/entry.ts';
+import * as layoutOf from './layout.ts';
+import type { Machine, ResetState } from './machine.ts';
+
+/** What guest code can touch outside RAM. Every value is the guest's choice; nothing here may throw. */
+export interface Bus {
+  /** Unsigned; -1: nothing answers here (access fault). */
+  read(address: number, size: 1 | 2 | 4): number;
+  /** False: nothing takes it (access fault). */
+  write(address: number, size: 1 | 2 | 4, value: number): boolean;
+  /** mtime: 10 MHz ticks, a safe integer, never goes back. Asked only with clock 'host'. */
+  time(): number;
+}
+
+export type Stop =
+  | { readonly why: 'budget' }
+  /** WFI, with no enabled interrupt pending: `waitForInterrupt` may sleep. */
+  | { readonly why: 'idle' }
+  | { readonly why: 'kicked' }
+  /** An SBI call; run() goes on after the ecall. */
+  | { readonly why: 'firmware-call' }
+  /** An ebreak, while `stopsAtBreakpoints`; pc is at it. */
+  | { readonly why: 'breakpoint' }
+  /** A fault of the engine. The hart cannot go on. */
+  | { readonly why: 'engine-error'; readonly message: string };
+
+const BUDGET: Stop = { why: 'budget' };
+const IDLE: Stop = { why: 'idle' };
+const KICKED: Stop = { why: 'kicked' };
+const FIRMWARE_CALL: Stop = { why: 'firmware-call' };
+const BREAKPOINT: Stop = { why: 'breakpoint' };
+
+/** Instructions between looks at interrupts, requests and the timer: some 60 us. */
+const SLICE = 16_384;
+const TICKS_PER_MILLISECOND = 10_000;
+
+/** Register numbers as gdb counts them. */
+const PC = 32;
+const F0 = 33;
+export const CSR0 = 4096;
+
+export class Hart {
+  readonly index: number;
+  /** x0..x31 as pairs of words, low first. */
+  readonly x: Int32Array;
+  readonly #machine: Machine;
+  readonly #core: CoreExports;
+  readonly #base: number;
+  readonly #words: Int32Array;
+  readonly #bits: BigInt64Array;
+
+  constructor(machine: Machine, index: number, bus: Bus) {
+    const { layout, memory } = machine;
+    this.index = index;
+    this.#machine = machine;
+
+    this.#base = layout.hart[index].base;
+    this.#words = new Int32Array(memory.buffer);
+    this.#bits = new BigInt64Array(memory.buffer);
+    this.x = new Int32Array(memory.buffer, this.#base + layoutOf.X, 64);
+    const imports: CoreImports = {
+      bus_read: (address, size) => bus.read(address, size as 1 | 2 | 4),
+      bus_write: (address, size, value) => (bus.write(address, size as 1 | 2 | 4, value) ? 1 : 0),
+      bus_time: () => bus.time(),
+      decode_entry: decodeEntry,
+    };
+    const module = new WebAssembly.Module(coreModule(layout, index));
+    const instance = new WebAssembly.Instance(module, { env: { memory, ...imports } });
+    this.#core = instance.exports as unknown as CoreExports;
+    if (this.#bits[(this.#base + layoutOf.WORD.RESERVATION) >> 3] === 0n)
+      this.reset({ pc: machine.ramBase, mode: 'M', a0: index, a1: 0 });
+  }
+
+  reset(state: ResetState): void {
+    this.#machine.reset(this.index, state);
+  }
+
+  #half(name: keyof typeof layoutOf.HALF): number {
+    return (this.#base + layoutOf.HALF[name]) >> 2;
+  }
+  #word(name: keyof typeof layoutOf.WORD): number {
+    return (this.#base + layoutOf.WORD[name]) >> 3;
+  }
+  #mailbox(name: keyof typeof layoutOf.MAILBOX): number {
+    return (this.#base + layoutOf.MAILBOX[name]) >> 2;
+  }
+
+  /** After a reset: tables that follow from the architectural state. */
+  #warmUp(): void {
+    if (this.#words[this.#half('COLD')] === 0) return;
+    this.#words[this.#half('COLD')] = 0;
+    const { tlbs } = this.#machine.layout.hart[this.index];
+    const { tlbBytes } = this.#machine.layout;
+    this.#core.tlb_ready(tlbs);
+    this.#core.tlb_ready(tlbs + 2 * tlbBytes);
+    this.#core.pmp_changed();
+    this.#core.mode_changed();
+  }
+
+  /**
+   * Executes guest code and blocks until it stops. Exact: never retires more than `budget` instructions (1 or more).
+   * An instruction that traps counts for the budget, though it does not retire.
+   */
+  run(budget: number): Stop {
+    this.#warmUp();
+    const words = this.#words;
+    const request = this.#mailbox('REQUEST');
+    const running = this.#mailbox('RUNNING');
+    const stop = this.#half('STOP');
+    let left = budget;
+    Atomics.store(words, running, 1);
+    try {
+      for (;;) {
+        if (Atomics.load(words, request) !== 0 && this.#serve()) return KICKED;
+        if (left <= 0) return BUDGET;
+        left -= this.#core.run(Math.min(left, SLICE));
+        switch (words[stop]) {
+          case layoutOf.STOP_WFI:
+            return IDLE;
+          case layoutOf.STOP_FIRMWARE:
+            return FIRMWARE_CALL;
+          case layoutOf.STOP_BREAKPOINT:
+            return BREAKPOINT;
+        }
+      }
+    } catch (error) {
+      return { why: 'engine-error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    } finally {
+      Atomics.store(words, running, 0);
+      Atomics.notify(words, request);
+    }
+  }
+
+  /** Does what other threads asked for; true: a kick. */
+  #serve(): boolean {
+    const request = this.#mailbox('REQUEST');
+    const asked = Atomics.exchange(this.#words, request, 0);
+    if (asked & layoutOf.REQUEST_FENCE_TLB) {
+      this.#core.tlb_flush();
+      this.#core.fetch_flush();
+    }
+    if (asked & layoutOf.REQUEST_FENCE_I) this.#core.fence_i();
+    Atomics.notify(this.#words, request);
+    return (asked & layoutOf.REQUEST_KICK) !== 0;
+  }
+
+  /** Instructions retired since reset, exact; also while a device access is served. */
+  get instret(): number {
+    const words = this.#words;
+    const retired = this.#word('RETIRED') * 2;
+    return (
+      (words[retired] >>> 0) +
+      words[retired + 1] * 2 ** 32 +
+      words[this.#half('SLICE')] -
+      words[this.#half('FUEL')] -
+      words[this.#half('UNRETIRED')] -
+      1
+    );
+  }
+
+  /** An `ebreak` ends run() with 'breakpoint' instead of trapping. */
+  get stopsAtBreakpoints(): boolean {
+    return this.#bits[this.#word('DEBUG')] !== 0n;
+  }
+  set stopsAtBreakpoints(stops: boolean) {
+    this.#bits[this.#word('DEBUG')] = stops ? 1n : 0n;
+  }
+
+  /** Privilege mode: 0 U, 1 S, 3 M. */
+  get mode(): number {
+    return this.#words[this.#half('MODE')];
+  }
+
+  /** 0..31 x, 32 pc, 33..64 f, 4096 + n CSR n (as M-mode reads it). Throws RangeError for others. */
+  readRegister(number: number): bigint {
+    if (number >= CSR0) {
+      this.#warmUp();
+      const value = this.#core.csr_read(number - CSR0, 3);
+      const trapped = this.#half('TRAPPED');
+      if (this.#words[trapped] !== 0) {
+        this.#words[trapped] = 0;
+        throw new RangeError(`no CSR ${number - CSR0}`);
+      }
+      return BigInt.asUintN(64, value);
+    }
+    return BigInt.asUintN(64, this.#bits[this.#register(number)]);
+  }
+  /** As `readRegister`; a CSR as M-mode writes it. */
+  writeRegister(number: number, value: bigint): void {
+    if (number >= CSR0) {
+      this.#warmUp();
+      this.#core.csr_write(number - CSR0, value, value, ~value);
+    } else if (number !== 0) this.#bits[this.#register(number)] = value;
+  }
+  #register(number: number): number {
+    if (number >= 0 && number < 32) return (this.#base >> 3) + number;
+    if (number === PC) return this.#word('PC');
+    if (number >= F0 && number < F0 + 32) return ((this.#base + layoutOf.F) >> 3) + number - F0;
+    throw new RangeError(`no register ${number}`);
+  }
+
+  /** Physical address of a virtual one for a load in the current mode, or undefined. */
+  translate(va: bigint): number | undefined {
+    this.#warmUp();
+    const trapped = this.#half('TRAPPED');
+    const pa = this.#core.translate(BigInt.asIntN(64, va), 1n, 0);
+    this.#words[trapped] = 0;
+    return pa === -1n ? undefined : Number(BigInt.asUintN(64, pa));
+  }
+
+  /**
+   * Blocks the thread until an enabled interrupt is pending, a request is open, or `untilTicks` or stimecmp is reached.
+   * With clock 'instructions' time jumps there instead.
+   */
+  waitForInterrupt(untilTicks: number): void {
+    const words = this.#words;
+    const bell = this.#mailbox('BELL');
+    for (;;) {
+      const rung = Atomics.load(words, bell);
+      if (Atomics.load(words, this.#mailbox('REQUEST')) !== 0) return;
+      const pending = Atomics.load(words, this.#mailbox('LINES')) | Atomics.load(words, this.#mailbox('SOFT'));
+      if ((pending & words[this.#word('MIE') * 2]) !== 0) return;
+      const deadline = Math.min(untilTicks, this.#timer());
+      const left = deadline - Number(this.#core.time());
+      if (left <= 0) return;
+      if (this.#machine.configuration.clock === 'instructions' && deadline !== Infinity) {
+        this.#bits[this.#word('SKIPPED')] += BigInt(left);
+        return;
+      }
+      Atomics.wait(words, bell, rung, left / TICKS_PER_MILLISECOND);
+    }
+  }
+  /** When stimecmp raises an interrupt, in ticks. */
+  #timer(): number {
+    const enabled = this.#bits[this.#word('MENVCFG')] < 0n && (this.#words[this.#word('MIE') * 2] & 0x20) !== 0;
+    return enabled ? Number(BigInt.asUintN(64, this.#bits[this.#word('STIMECMP')])) : Infinity;
+  }
+}

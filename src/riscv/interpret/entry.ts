@@ -1,0 +1,62 @@
+// The interpreter's form of an instruction: one 32-bit entry.
+//
+//           31..27 26..24  23..19  18      17..13  12..8   7..0
+//   R, R4   rs3    rm      rs2     length  rs1     rd      operation
+//   I       immediate 31..20       length  rs1     rd      operation
+//   S       immediate 31..20       length  rs1     rs2     operation
+//   B       (immediate / 2) 31..20 length  rs1     rs2     operation
+//   CSR     CSR number 31..20      1       rs1     rd      operation
+//   U       immediate 31..12                       rd mod 16 (11..8)
+//   J       (immediate / 2) 31..12                 rd mod 16 (11..8)
+//
+// length: 1 for four bytes. Register fields lie so that one shift and one mask make them byte offsets.
+
+import { decode } from '../decode.ts';
+import type { Instruction } from '../decode.ts';
+import { FORMATS } from '../instructions.ts';
+
+/** Operations that are not instructions; instruction number n is operation n + FIRST. */
+export const UNDECODED = 0;
+export const PAGE_END = 1;
+/** The last halfword of a page begins a 4-byte instruction. */
+export const CROSSING = 2;
+export const FIRST = 3;
+
+export function entryOf(instruction: Instruction): number {
+  const { number, rd, rs1, rs2, rs3, rm, immediate, length } = instruction;
+  const operation = number + FIRST;
+  const common = operation | (rd << 8) | (rs1 << 13) | (length === 4 ? 1 << 18 : 0);
+  switch (FORMATS[number]) {
+    case 'R':
+    case 'R4':
+      return common | (rs2 << 19) | (rm << 24) | (rs3 << 27);
+    case 'I':
+    case 'CSR':
+      return common | (immediate << 20);
+    case 'S':
+      return common | (rs2 << 8) | (immediate << 20);
+    case 'B':
+      return common | (rs2 << 8) | ((immediate >> 1) << 20);
+    case 'U':
+      return operation | ((rd & 15) << 8) | immediate;
+    case 'J':
+      return operation | ((rd & 15) << 8) | ((immediate >> 1) << 12);
+    case 'none':
+      return common;
+  }
+}
+
+// A program has far fewer different instruction words than instructions: remember the latest by hash.
+const CACHE_BITS = 13;
+const cachedWords = new Int32Array(1 << CACHE_BITS);
+const cachedEntries = new Int32Array(1 << CACHE_BITS);
+
+/** The entry for an instruction's bits. */
+export function decodeEntry(bits: number): number {
+  const slot = Math.imul(bits, 0x9e3779b1) >>> (32 - CACHE_BITS);
+  if (cachedWords[slot] === bits && cachedEntries[slot] !== 0) return cachedEntries[slot];
+  const entry = entryOf(decode(bits));
+  cachedWords[slot] = bits;
+  cachedEntries[slot] = entry;
+  return entry;
+}

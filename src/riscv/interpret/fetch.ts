@@ -1,0 +1,121 @@
+// Instruction fetch. A page of RAM that is executed has a decoded page ("slot"): a 4-byte entry for each halfword, filled the
+// first time that halfword is executed, and a copy of the bytes that they are decoded from. The copy is the hart's
+// instruction cache: it follows RAM at FENCE.I (Unprivileged ISA, Zifencei), by comparing when the page is next used.
+// So stores need not know about code, whichever hart or device makes them. Slots are reused in turn.
+
+import type { Source } from '../wasm/language.ts';
+
+export const fetch: Source = {
+  file: 'interpret/fetch',
+  text: `
+fn fetch_flush():void {
+  fill(FETCH_U, 0xff, 3 * FETCH_BYTES);
+  st32(FETCH_LOCAL, 0);
+}
+fn fence_i():void {
+  st32(EPOCH, ld32(EPOCH) + 1);
+  fetch_flush();
+}
+
+// The slot of the page of va for the current mode; 0: execute the instruction at va by itself; -1: a trap is raised
+fn fetch_page(va:i64):i32 {
+  let pa = translate(va, 2L, 2);
+  if (pa == -1L) return -1;
+  if (pa - RAM_BASE >=u RAM_BYTES) { access_fault(va, 2); return -1; }
+  if (ld32(UNIFORM) == 0) return 0;
+  let slot = slot_of(i32((pa - RAM_BASE) >>> 12L));
+  let at = ld32(FETCH_BANK) + ((i32(va >>> 12L) & FETCH_MASK) << 4);
+  st64(at, va & PAGE_MASK);
+  st32(at + 8, slot);
+  let leaf = ld32(LEAF);
+  if ((leaf & 1) == 0) st32(FETCH_LOCAL, 1);
+  if (leaf & 2) superpage_note(va);
+  return slot;
+}
+
+fn slot_of(page:i32):i32 {
+  let known = PAGE_SLOTS + (page << 2);
+  let slot = ld32(known);
+  let ram = RAM + (page << 12);
+  if (slot != 0) {
+    if (ld32(slot + SLOT_EPOCH) != ld32(EPOCH)) {
+      if (same_page(slot + SLOT_BYTES_COPY, ram) == 0) slot_fill(slot, ram);
+      st32(slot + SLOT_EPOCH, ld32(EPOCH));
+    }
+    return slot;
+  }
+  let next = ld32(NEXT_SLOT);
+  slot = SLOTS + next * SLOT_STRIDE;
+  next = next + 1;
+  st32(NEXT_SLOT, select(next == SLOT_COUNT, 0, next));
+  let evicted = ld32(slot + SLOT_PAGE);
+  if (evicted != 0) {
+    st32(PAGE_SLOTS + (evicted - 1 << 2), 0);
+    fetch_flush();
+  }
+  slot_fill(slot, ram);
+  st32(slot + SLOT_PAGE, page + 1);
+  st32(slot + SLOT_EPOCH, ld32(EPOCH));
+  st32(slot + SLOT_END, ENTRY_PAGE_END);
+  st32(known, slot);
+  return slot;
+}
+fn slot_fill(slot:i32, ram:i32):void {
+  fill(slot, 0, SLOT_END);
+  copy(slot + SLOT_BYTES_COPY, ram, 4096);
+}
+fn same_page(a:i32, b:i32):i32 {
+  let end = a + 4096;
+  while (a != end) {
+    if ((ld64(a) ^ ld64(b) | ld64(a + 8) ^ ld64(b + 8)) != 0L) return 0;
+    a = a + 16;
+    b = b + 16;
+  }
+  return 1;
+}
+
+// decodes the halfword at entry into its entry
+fn decode_at(slot:i32, entry:i32):void {
+  let at = slot + SLOT_BYTES_COPY + (entry - slot >>> 1);
+  let bits = ld16u(at);
+  if ((bits & 3) == 3) {
+    if (entry - slot == SLOT_END - 4) { st32(entry, ENTRY_CROSSING); return; }
+    bits = ld32(at);
+  }
+  st32(entry, decode_entry(bits));
+}
+// the bits of the instruction at entry (slot 0: in SINGLES)
+fn instruction_bits(slot:i32, entry:i32):i32 {
+  let bits = ld32(entry + 12);
+  if (slot) bits = ld32(slot + SLOT_BYTES_COPY + (entry - slot >>> 1));
+  if ((bits & 3) != 3) bits = bits & 0xffff;
+  return bits;
+}
+
+// The entry of the instruction at va, which may cross a page and is fetched halfword by halfword; -1: a trap is raised
+fn fetch_single(va:i64):i32 {
+  let low = fetch_halfword(va);
+  if (low < 0) return -1;
+  let bits = low;
+  if ((low & 3) == 3) {
+    let high = fetch_halfword(va + 2L);
+    if (high < 0) return -1;
+    bits = low | high << 16;
+  }
+  let at = SINGLES + (((bits * 0x9e3779b1) >>> 24) << 4);
+  if (ld32(at) == 0 || ld32(at + 12) != bits) {
+    st32(at, decode_entry(bits));
+    st32(at + 4, ENTRY_PAGE_END);
+    st32(at + 8, ENTRY_PAGE_END);
+    st32(at + 12, bits);
+  }
+  return at;
+}
+fn fetch_halfword(va:i64):i32 {
+  let pa = translate(va, 2L, 2);
+  if (pa == -1L) return -1;
+  if (pa - RAM_BASE >=u RAM_BYTES) { access_fault(va, 2); return -1; }
+  return ld16u(i32(pa - RAM_BASE) + RAM);
+}
+`,
+};

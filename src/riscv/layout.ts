@@ -1,0 +1,270 @@
+// Where everything lies in a machine's one shared WebAssembly memory:
+//
+//   0         never used: address 0 means "nothing" in tables of addresses
+//   0x1000    machine header: how the machine was made, and words by which threads speak to harts
+//   0x10000   device state: 64 KiB that belong to the VMM
+//   0x20000   one block for each hart, each with registers, CSRs, logs, fetch TLBs, data TLBs, decoded pages
+//   ramAt     the guest's RAM, up to the end of memory
+//
+// Harts share RAM, the header and the device state; a block is touched by its own hart's thread alone, but for the words
+// named in MAILBOX.
+
+export type Clock = 'host' | 'instructions';
+
+export interface MachineConfiguration {
+  /** 1..8. */
+  readonly harts: number;
+  /** Physical address of RAM; a multiple of 2 MiB. */
+  readonly ramBase: number;
+  /** 16 MiB..2 GiB; a multiple of 2 MiB. */
+  readonly ramBytes: number;
+  /**
+   * `host`: the bus tells the time. `instructions`: mtime counts retired instructions of the hart, one tick each
+   * INSTRUCTIONS_PER_TICK, and time spent in WFI is skipped, so that a run repeats exactly.
+   */
+  readonly clock: Clock;
+}
+
+/** With clock 'instructions': 10 MHz ticks of a hart that retires 1,000 million instructions a second. */
+export const INSTRUCTIONS_PER_TICK = 100;
+
+export const PAGE = 4096;
+export const HEADER = 0x1000;
+export const DEVICE_STATE = 0x10000;
+export const DEVICE_STATE_BYTES = 0x10000;
+const HART_BLOCKS = 0x20000;
+
+// ---- hart block: offsets from its start
+/** x0..x31, then f0..f31: 8 bytes each. */
+export const X = 0;
+export const F = 256;
+/** 64-bit words: architectural state first, then the engine's own. */
+export const WORD = words(512, [
+  'PC',
+  'MSTATUS',
+  'MEDELEG',
+  'MIDELEG',
+  'MIE',
+  'MTVEC',
+  'MCOUNTEREN',
+  'MENVCFG',
+  'MSCRATCH',
+  'MEPC',
+  'MCAUSE',
+  'MTVAL',
+  'STVEC',
+  'SCOUNTEREN',
+  'SENVCFG',
+  'SSCRATCH',
+  'SEPC',
+  'SCAUSE',
+  'STVAL',
+  'STIMECMP',
+  'SATP',
+  /** mcycle and minstret minus what `retired` counts. */
+  'CYCLE_OFFSET',
+  'INSTRET_OFFSET',
+  'MCOUNTINHIBIT',
+  /** fflags in the low half, frm in the high half: one load tells whether native arithmetic is exact. */
+  'FFLAGS',
+  /** Virtual address of a load reservation, or -1, and the value that was read. */
+  'RESERVATION',
+  'RESERVED_VALUE',
+  /** A trap that is being raised. */
+  'CAUSE',
+  'TVAL',
+  /** Instructions retired since reset, up to the start of the running slice. */
+  'RETIRED',
+  /** Ticks that clock 'instructions' has skipped in WFI. */
+  'SKIPPED',
+  /** Nonzero: the S-mode part of the hart's traps goes to the VMM. */
+  'FIRMWARE',
+  /** Nonzero: EBREAK stops the hart. */
+  'DEBUG',
+] as const);
+/** 32-bit words. */
+export const HALF = words(
+  1024,
+  [
+    /** 0 U, 1 S, 3 M. */
+    'MODE',
+    /** Mode in which loads and stores are translated (MPRV). */
+    'DATA_MODE',
+    /** Data TLB and fetch TLB of those modes. */
+    'BANK',
+    'FETCH_BANK',
+    /** Instructions that may still be begun in this slice, and how many the slice had. */
+    'FUEL',
+    'SLICE',
+    /** Instructions begun in this slice that did not retire. */
+    'UNRETIRED',
+    /** Nonzero: leave straight-line execution: an interrupt is due, or STOP is set. */
+    'ATTENTION',
+    /** Why `run` must return, a STOP_ number. */
+    'STOP',
+    /** 1: CAUSE and TVAL hold a trap to take. */
+    'TRAPPED',
+    /** Interrupts computed by the engine (STIP by stimecmp). */
+    'TIMER_PENDING',
+    /** Fill counts of the logs below. */
+    'USER_LOGGED',
+    'LOCAL_LOGGED',
+    'GLOBAL_LOGGED',
+    'MACHINE_LOGGED',
+    /** Nonzero: the supervisor's fetch TLB holds entries that are not global. */
+    'FETCH_LOCAL',
+    /** Of the last translation: 1 global, 2 superpage, 4 user; and the page size. */
+    'LEAF',
+    'LEAF_SHIFT',
+    /** The page of the last translation is treated alike by PMP everywhere. */
+    'UNIFORM',
+    /** PMP entries to look at, and whether any boundary lies inside a page. */
+    'PMP_COUNT',
+    'PMP_FINE',
+    /** fence.i count: decoded pages of an older one are compared with RAM before they are used. */
+    'EPOCH',
+    /** Next decoded page to be used or reused. */
+    'NEXT_SLOT',
+    'MACHINE_BANK_READY',
+    /** Nonzero after a reset: TLBs and PMP ranges are not made yet. */
+    'COLD',
+  ] as const,
+  4,
+);
+/** 32-bit words that other threads change, atomically. */
+export const MAILBOX = words(
+  1280,
+  [
+    /** Interrupt lines (MSIP, MTIP, SEIP, MEIP) and the bits that software can write too (SSIP, STIP, SEIP). */
+    'LINES',
+    'SOFT',
+    /** Requests: REQUEST_ bits. */
+    'REQUEST',
+    /** Incremented with each interrupt, kick and fence; WFI waits on it. */
+    'BELL',
+    /** 1 while the hart executes guest code: whoever asks for a fence must wait for it. */
+    'RUNNING',
+  ] as const,
+  4,
+);
+export const REQUEST_KICK = 1;
+export const REQUEST_FENCE_TLB = 2;
+export const REQUEST_FENCE_I = 4;
+export const REQUEST_RESET = 8;
+
+export const STOP_WFI = 1;
+export const STOP_FIRMWARE = 2;
+export const STOP_BREAKPOINT = 3;
+/** The timer was set: the slice's length must be computed again. */
+export const STOP_TIMER = 4;
+
+export const PMP_ENTRIES = 16;
+/** pmpaddr0..15 as written, the 16 bytes of pmpcfg, and what they mean: first and last address, 16 bytes each. */
+export const PMP_ADDRESS = 1408;
+export const PMP_CONFIGURATION = 1536;
+export const PMP_RANGE = 1552;
+/** Which 2 MiB, 1 GiB and 512 GiB ranges (hashed) the TLBs hold pieces of superpages of: one byte each. */
+export const SUPERPAGES = 0x1000;
+export const SUPERPAGES_BYTES = 0x1000;
+/** Instructions that cross a page or a PMP boundary, by their hashed word: {entry, page end, page end, word}. */
+export const SINGLES = 0x6000;
+export const SINGLES_COUNT = 256;
+/** Fetch TLBs of U, S and M mode: {virtual page, decoded page}, 16 bytes each. */
+export const FETCH_ENTRIES = 512;
+export const FETCH_BYTES = FETCH_ENTRIES * 16;
+export const FETCH_TLBS = 0x8000;
+/** Addresses of TLB entries that were filled: user's, supervisor's that are not global, supervisor's global, machine's. */
+export const LOG_ENTRIES = 0x3fff;
+export const LOG_BYTES = 0x10000;
+export const LOGS = 0x10000;
+/** Page number of RAM -> decoded page, then the data TLBs and the decoded pages. */
+const TABLES = LOGS + 4 * LOG_BYTES;
+
+// ---- decoded page: one 4-byte entry for each halfword, a page-end entry, the page's number and epoch, the bytes that were decoded
+export const SLOT_END = 8192;
+export const SLOT_PAGE = 8196;
+export const SLOT_EPOCH = 8200;
+export const SLOT_BYTES_COPY = 8208;
+/** Not a power of two, so that pages do not compete for the same cache lines. */
+export const SLOT_STRIDE = 12352;
+
+export interface HartLayout {
+  readonly base: number;
+  /** RAM page number -> address of its decoded page. */
+  readonly pageSlots: number;
+  /** Tables for U, S and M mode, each for loads and then for stores. */
+  readonly tlbs: number;
+  readonly slots: number;
+}
+export interface Layout extends MachineConfiguration {
+  /** Host addresses are below 2^addressBits. */
+  readonly addressBits: number;
+  readonly tlbEntries: number;
+  readonly tlbBytes: number;
+  readonly slotCount: number;
+  readonly hart: readonly HartLayout[];
+  readonly ramAt: number;
+  /** 64 KiB pages of the whole memory. */
+  readonly memoryPages: number;
+}
+
+/** Throws RangeError for a configuration out of its ranges. */
+export function layOut(configuration: MachineConfiguration): Layout {
+  const { harts, ramBase, ramBytes } = configuration;
+  const megabytes = ramBytes / 0x100000;
+  if (!Number.isInteger(harts) || harts < 1 || harts > 8) throw new RangeError('harts: 1 to 8');
+  if (!(megabytes >= 16 && megabytes <= 2048) || megabytes % 2 !== 0)
+    throw new RangeError('ramBytes: 16 MiB to 2 GiB, in steps of 2 MiB');
+  if (!(ramBase > 0) || ramBase % 0x200000 !== 0 || ramBase + ramBytes > 2 ** 48)
+    throw new RangeError('ramBase: a multiple of 2 MiB below 2^48');
+
+  const ramPages = ramBytes / PAGE;
+  const slotCount = Math.min(2048, Math.max(256, ramPages >> 4));
+  // A TLB's index must reach the first bit that no host address has (see `privileged/tlb.ts`), and the TLBs are part of
+  // what decides that bit: take the smallest that fits.
+  for (let addressBits = 26; addressBits <= 32; addressBits++) {
+    const tlbEntries = 2 ** (addressBits - 11);
+    const tlbBytes = tlbEntries * 8;
+    let at = HART_BLOCKS;
+    const hart: HartLayout[] = [];
+    for (let k = 0; k < harts; k++) {
+      const base = at;
+      const pageSlots = base + TABLES;
+      const tlbs = align(pageSlots + ramPages * 4, tlbBytes);
+      const slots = tlbs + 6 * tlbBytes;
+      hart.push({ base, pageSlots, tlbs, slots });
+      at = align(slots + slotCount * SLOT_STRIDE, 0x10000);
+    }
+    const ramAt = align(at, 0x200000);
+    const end = ramAt + ramBytes;
+    if (end <= 2 ** addressBits) {
+      const { clock } = configuration;
+      return {
+        harts,
+        ramBase,
+        ramBytes,
+        clock,
+        addressBits,
+        tlbEntries,
+        tlbBytes,
+        slotCount,
+        hart,
+        ramAt,
+        memoryPages: end / 0x10000,
+      };
+    }
+  }
+  throw new RangeError('harts and ramBytes: together more than 4 GiB');
+}
+
+function align(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
+}
+
+function words<const Names extends readonly string[]>(
+  start: number,
+  names: Names,
+  step = 8,
+): Readonly<Record<Names[number], number>> {
+  return Object.fromEntries(names.map((name, k) => [name, start + k * step])) as Record<Names[number], number>;
+}
