@@ -136,7 +136,7 @@ export function attachBoard(
   };
 }
 
-/** Reset of every device. The harts' own mip is reset by the engine. */
+/** Reset of every device; the harts' interrupt lines fall with it. */
 export function boardReset(board: Board): void {
   aclintReset(board.aclint, board.harts);
   plicReset(board.plic, board.harts);
@@ -144,7 +144,7 @@ export function boardReset(board: Board): void {
   finisherReset(board.finisher);
   uartReset(board.uart0);
   uartReset(board.uart1);
-  board.signalled.fill(0);
+  settle(board);
 }
 
 function setTime(board: Board): void {

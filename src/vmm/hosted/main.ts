@@ -1,0 +1,69 @@
+// The program of a guest's partition: its VMM. This thread does the I/O, one worker for each hart runs guest code.
+
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { startPartition } from '../../sdk/index.ts';
+import { Guest, type GuestConfiguration, type Images } from './guest.ts';
+import { UARTS } from './machine-state.ts';
+
+/** What the description says of a guest (seams.md, "What the CLI gives each program"). */
+interface Configuration {
+  readonly cmdline: string;
+  readonly deviceTree: boolean;
+  readonly devices: Readonly<Record<string, string>>;
+}
+
+const WRONG_INPUT = 2;
+const OWN_FAULT = 70;
+
+/** The bytes of an image: opened by the kernel, read before the jail closes, looked at after it has. */
+function readImage(descriptor: number): Uint8Array {
+  const bytes = new Uint8Array(fstatSync(descriptor).size);
+  let at = 0;
+  while (at < bytes.length) {
+    const n = readSync(descriptor, bytes, at, bytes.length - at, at);
+    if (n === 0) break;
+    at += n;
+  }
+  closeSync(descriptor);
+  return bytes.subarray(0, at);
+}
+
+const partition = await startPartition();
+const { start } = partition;
+const { cmdline, deviceTree, devices } = start.config as unknown as Configuration;
+const configuration: GuestConfiguration = { harts: start.harts, memory: start.memory, cmdline, deviceTree, devices };
+
+const images: Images = Object.fromEntries(Object.entries(start.files).map(([name, fd]) => [name, readImage(fd)]));
+const lines = UARTS.map((uart) => {
+  const name = devices[uart];
+  return name === undefined ? undefined : { output: partition.producer(name), input: partition.consumer(name) };
+});
+
+const guest = new Guest(configuration, images, {
+  lines,
+  partition: partition.share(),
+  log: (text) => partition.log(text),
+  restarted: () => partition.reset(),
+  ended: (status) => partition.exit(status),
+  failed(text) {
+    partition.log(text);
+    process.exit(OWN_FAULT);
+  },
+});
+
+await partition.seal(guest.workers);
+partition.onWake(({ stopping }) => {
+  if (stopping) {
+    guest.halt();
+    partition.exit(0);
+  }
+  guest.onStreams();
+});
+await partition.hello();
+
+const wrong = guest.boot();
+if (wrong) {
+  partition.log(`error[${wrong.code}]: ${wrong.message}\nhelp: ${wrong.help}`);
+  partition.exit(WRONG_INPUT);
+}
+guest.onStreams();
