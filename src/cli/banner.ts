@@ -17,13 +17,13 @@ export function bootBanner(started: Started, system: string, isInteractive: bool
     lines.push(`  ${name.padEnd(width)}  ${kind.padEnd(6)}  pid ${pid}${paint('dim', own)}`);
   }
   if (shared.size === 1) lines.push(paint('dim', `  each ${jail(started.partitions[0]?.layers ?? [])}`));
-  const missing = new Map<string, string>();
-  for (const partition of started.partitions) {
-    for (const { layer, reason } of partition.missing) missing.set(layer, reason);
+  const missing = new Map<string, Set<string>>();
+  for (const { layer, reason } of started.partitions.flatMap((partition) => partition.missing)) {
+    missing.set(reason, (missing.get(reason) ?? new Set()).add(layer));
   }
   if (missing.size > 0) {
-    const reasons = [...missing].map(([layer, reason]) => `${layer} (${reason})`);
-    lines.push(paint('yellow', `  missing: ${reasons.join(', ')}`));
+    const reasons = [...missing].map(([reason, layers]) => `${[...layers].join(', ')} (${reason})`);
+    lines.push(paint('yellow', `  missing: ${reasons.join('; ')}`));
   }
   if (isInteractive) lines.push(paint('dim', 'Ctrl-] opens the menu.'));
   return `${lines.join('\n')}\n`;

@@ -44,6 +44,7 @@ export interface Outcome {
 const LAST_WORDS_MS = 2000;
 /** Of the transcript, for messages. */
 const LAST_LINES = 12;
+const LAST_CHARACTERS = 2000;
 
 /** Runs the plan to its end. Signals to this process end the system and make the outcome `interrupted`. */
 export async function runSession(plan: Plan, options: SessionOptions, io: Io): Promise<Outcome> {
@@ -223,7 +224,7 @@ class Session {
       case 'interrupted':
         return { status: EXIT.interrupted, why: 'interrupted', message: 'Interrupted.' };
       case 'time-out': {
-        const tail = transcript.trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+        const tail = transcript.trimEnd().slice(-LAST_CHARACTERS).split('\n').slice(-LAST_LINES).join('\n');
         const shown = tail === '' ? 'The console showed nothing.' : `The console's last lines:\n${tail}`;
         const what = waitsFor === undefined ? 'the system still runs' : `still waiting for ${waitsFor}`;
         const message = `Time-out after ${this.#options.timeout} s: ${what}.${this.#options.raw === undefined ? ` ${shown}` : ''}`;

@@ -9,6 +9,8 @@ await partition.hello();
 
 let waiting: Uint8Array = new Uint8Array();
 let line = '';
+/** Status to end with, once everything said is with the console driver. */
+let ending: number | undefined;
 
 function say(text: string): void {
   waiting = Buffer.concat([waiting, Buffer.from(text)]);
@@ -16,19 +18,16 @@ function say(text: string): void {
 
 function obey(command: string): void {
   const [word, ...rest] = command.split(' ');
-  if (word === 'poweroff') exit(Number(rest[0] ?? 0));
+  if (word === 'poweroff') {
+    ending = Number(rest[0] ?? 0);
+    say('bye\r\n');
+    return;
+  }
   if (word === 'die') process.kill(process.pid, 'SIGKILL');
   if (word === 'reset') partition.reset();
   if (word === 'flood') say('0123456789abcdef'.repeat(Number(rest[0]) / 16));
   if (word === 'cmdline') say(`${String(partition.start.config['cmdline'])}\r\n`);
   say('/ # \x1b[6n');
-}
-
-/** What was said still goes out: the console driver reads it after this guest is gone. */
-function exit(status: number): void {
-  say('bye\r\n');
-  while (waiting.length > 0) waiting = waiting.subarray(out.write(waiting));
-  partition.exit(status);
 }
 
 function turn(): void {
@@ -50,8 +49,9 @@ function turn(): void {
   }
   while (waiting.length > 0) {
     waiting = waiting.subarray(out.write(waiting));
-    if (waiting.length > 0 && out.waitForSpace()) break;
+    if (waiting.length > 0 && out.waitForSpace()) return;
   }
+  if (ending !== undefined) partition.exit(ending);
 }
 
 partition.onWake(({ stopping }) => {

@@ -8,6 +8,9 @@ import { Terminal } from './terminal.ts';
 /** Output that is passed on before keys get their turn. */
 const TURN_BYTES = 64 * 1024;
 
+/** Of the time that the kernel gives to partitions when the system ends (STOP_GRACE_MS: 3 s). */
+const LAST_WORDS_MS = 1000;
+
 interface Configuration {
   readonly consoles: readonly { readonly stream: string; readonly partition: string }[];
   /** Stream of the console that is shown first. */
@@ -26,6 +29,7 @@ class ConsoleDriver {
   #terminalIsFull = false;
   #turnIsPlanned = false;
   #stopping = false;
+  #isFinished = false;
 
   constructor(partition: Partition, terminal: Terminal) {
     this.#partition = partition;
@@ -47,7 +51,7 @@ class ConsoleDriver {
   start(): void {
     this.#partition.onWake(({ stopping }) => {
       if (stopping) this.#stop();
-      else this.#turn();
+      this.#turn();
     });
     this.#terminal.start({
       typed: (bytes) => this.#onTyped(bytes),
@@ -61,7 +65,7 @@ class ConsoleDriver {
 
   /** Moves what can be moved, and leaves the rest to the next wake, drain or turn. */
   #turn(): void {
-    if (this.#stopping) return;
+    if (this.#isFinished) return;
     for (const line of this.#lines) if (line !== this.#shown) line.keep();
     for (let left = TURN_BYTES; !this.#terminalIsFull;) {
       if (left <= 0) {
@@ -74,6 +78,7 @@ class ConsoleDriver {
       this.#write(chunk);
     }
     this.#sendTyped();
+    if (this.#stopping && this.#shown.isClosed) this.#finish();
   }
 
   #planTurn(): void {
@@ -168,16 +173,16 @@ class ConsoleDriver {
     ].join('\r\n');
   }
 
-  /** The system ends: what guests have said last is still shown. */
+  /** The system ends: what the guest has said last is still shown, if it comes soon. */
   #stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    for (let left = TURN_BYTES; left > 0;) {
-      const chunk = this.#shown.next();
-      if (chunk === undefined) break;
-      left -= chunk.length;
-      this.#terminal.write(chunk);
-    }
+    setTimeout(() => this.#finish(), LAST_WORDS_MS);
+  }
+
+  #finish(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     this.#terminal.flush(() => this.#partition.exit(0));
   }
 }
