@@ -5,7 +5,16 @@ import {
   TRAP_LIMIT,
 } from './layout.ts'; // prettier-ignore
 import { place, type Program } from './program.ts';
-import { FORWARD_ECALL, FORWARD_ILLEGAL, LOG_START, placeRuntime, SUPERVISOR_RETURN } from './runtime.ts';
+import {
+  FORWARD_ECALL,
+  FORWARD_ILLEGAL,
+  LOG_START,
+  MACHINE_HANDLER,
+  MACHINE_VECTORS,
+  placeRuntime,
+  SUPERVISOR_ENTRY,
+  SUPERVISOR_RETURN,
+} from './runtime.ts';
 
 /** RAM of both machines. QEMU puts its device tree at the end, rounded down to 16 MB: programs end below that. */
 export const RAM_BYTES = 48 << 20;
@@ -56,10 +65,11 @@ function placeProgram(program: Program, arena: number, bytes: Uint8Array): void 
   put(CONTROL.forwardEcall, handler + BigInt(FORWARD_ECALL));
   put(CONTROL.forwardIllegal, handler + BigInt(FORWARD_ILLEGAL));
   put(CONTROL.supervisorReturn, handler + BigInt(SUPERVISOR_RETURN));
+  put(CONTROL.machineVector, program.vectored ? MACHINE_VECTORS + 1 : MACHINE_HANDLER);
   put(CONTROL.forwardBy, program.forwardByIllegal ? 1 : 0);
   const first = { 0: user, 1: supervisor, 3: BigInt(arena) }[program.start];
   const inputs: Record<string, bigint> = {
-    stvec: handler,
+    stvec: program.vectored ? handler + 1n : handler + BigInt(SUPERVISOR_ENTRY),
     sscratch: supervisor,
     mepc: first + BigInt(CODE),
     ...program.csrs(arena),
@@ -82,4 +92,9 @@ export function outcomeOf(ram: Uint8Array, index: number): Outcome {
 export function instructionsOf(outcome: Outcome): number {
   const view = new DataView(outcome.bytes.buffer, outcome.bytes.byteOffset, ARENA_BYTES);
   return Number(view.getBigUint64(CONTROL.instretProgram, true));
+}
+
+/** Whether the program ended, in whatever way, before the machine was stopped. */
+export function hasEnded(outcome: Outcome): boolean {
+  return outcome.bytes[CONTROL.outcome] !== 0;
 }

@@ -58,7 +58,7 @@ export class Context {
 
   operand(o: Operand): number {
     const { random } = this;
-    if (o.kind === 'rounding') return random.one(12) ? random.pick([5, 6]) : random.pick([0, 1, 2, 3, 4, 7, 7, 7]);
+    if (o.kind === 'rounding') return random.one(80) ? random.pick([5, 6]) : random.pick([0, 1, 2, 3, 4, 7, 7, 7]);
     let value: number;
     do {
       value = 0;

@@ -3,7 +3,7 @@
 import { Context, SPARED } from './context.ts';
 import * as groups from './groups.ts';
 import { encode, instructionNamed } from './instructions.ts';
-import { DATA_BYTES } from './layout.ts';
+import { DATA_BYTES, TRAP_LIMIT } from './layout.ts';
 import * as privileged from './privileged.ts';
 import { MACHINE, type Mode, type Program, SUPERVISOR, USER } from './program.ts';
 import { Random } from './random.ts';
@@ -68,8 +68,31 @@ export type Kind = keyof typeof WEIGHTS;
 
 const MAKERS: Readonly<Record<string, (c: Context) => void>> = { ...groups, ...privileged } as never;
 
-/** The program that belongs to a seed. */
-export function generate(seed: number): Program {
+/** Groups that seldom trap. */
+const QUIET: ReadonlySet<string> = new Set([
+  'arithmetic',
+  'refresh',
+  'memory',
+  'float',
+  'branch',
+  'loop',
+  'jal',
+  'jalr',
+  'c.j',
+  'c.jr',
+  'c.jalr',
+  'c.beqz',
+  'c.bnez',
+  'atomic',
+  'reservation',
+  'self-modifying',
+  'fence',
+  'mstatus',
+  'SUM, MXR',
+]);
+
+/** The program that belongs to a seed; `locked`: with PMP regions that bind M-mode too, until reset. */
+export function generate(seed: number, locked = false): Program {
   const random = new Random(seed);
   const kind = random.weighted<Kind>({ integer: 4, float: 4, memory: 3, traps: 5, translation: 4 });
   const start: Mode = random.pick([MACHINE, SUPERVISOR, USER]);
@@ -94,21 +117,25 @@ export function generate(seed: number): Program {
     if (random.one(12)) c.add('checkpoint', [c.op('ecall')]);
   }
   c.switchTo(start);
-  const pmp = pmpRegions(random, kind === 'memory' || kind === 'traps' ? random.below(4) : random.below(2));
+  const restrictions = locked ? 4 : kind === 'memory' || kind === 'traps' ? random.below(4) : random.below(2);
+  const pmp = pmpRegions(random, restrictions, locked);
   const status = random.word() & (privileged.MSTATUS.SUM | privileged.MSTATUS.MXR);
-  const rare = random.one(4)
-    ? random.word() & (privileged.MSTATUS.TVM | privileged.MSTATUS.TW | privileged.MSTATUS.TSR)
-    : 0;
+  // TSR would trap the S-mode handler's own sret to itself if it had illegal instructions delegated.
+  const returns = (medeleg & 4) === 0 ? privileged.MSTATUS.TSR : 0;
+  const rare = random.one(4) ? random.word() & (privileged.MSTATUS.TVM | privileged.MSTATUS.TW | returns) : 0;
   const floating = random.one(kind === 'traps' ? 10 : 40) ? 0 : privileged.MSTATUS.FS;
   const counters = random.below(8);
   const supervisorCounters = random.below(8);
+  // Many rounds let values mix; programs that trap often would reach the trap limit.
+  const trapping = c.groups.filter((group) => !QUIET.has(group.about)).length;
+  const rounds =
+    floating === 0 ? 1 : Math.max(1, Math.min(random.pick([2, 4, 8, 16]), Math.floor(TRAP_LIMIT / (trapping + 4))));
   return {
     seed,
     about: `${kind}, starts in ${'US?M'[start]}-mode, ${{ 0: 'bare', 8: 'Sv39', 9: 'Sv48' }[space.satpMode]}`,
     start,
     groups: c.groups,
-    // Programs that trap often would reach the trap limit in many rounds.
-    rounds: random.pick(kind === 'traps' || kind === 'translation' || floating === 0 ? [1, 1, 2] : [2, 4, 8, 16]),
+    rounds,
     x: Array.from({ length: 32 }, () => integerValue(random)),
     f: Array.from({ length: 32 }, () => floatValue(random)),
     windows: space.windows,
@@ -125,6 +152,8 @@ export function generate(seed: number): Program {
     tables: (arena) => space.tables(arena),
     data: dataPages(random),
     forwardByIllegal: delegateSupervisorCalls,
+    vectored: random.one(2),
+    locked,
   };
 }
 

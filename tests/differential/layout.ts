@@ -53,6 +53,8 @@ export const CONTROL = {
   forwardBy: 0x458,
   /** The pc of the S-mode handler's sret. */
   supervisorReturn: 0x460,
+  /** What mtvec becomes. */
+  machineVector: 0x468,
   /** Counts of retired instructions: not compared. */
   instretStart: 0x500,
   instretTrap: 0x508,

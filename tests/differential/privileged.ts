@@ -1,7 +1,7 @@
 // Groups of privileged instructions: CSRs, traps, modes, interrupts, address translation, protection.
 
 import { type Context, SPARED } from './context.ts';
-import { DATA, MSIP, RAM_BASE, TABLES } from './layout.ts';
+import { DATA, MSIP, MTIME, MTIMECMP, RAM_BASE, TABLES } from './layout.ts';
 import { type Item, MACHINE, type Mode, SUPERVISOR, USER } from './program.ts';
 import { CSR } from './registers.ts';
 import { FREE_PMP, type Place } from './space.ts';
@@ -451,9 +451,57 @@ export function toggleStatus(c: Context): void {
   if (!c.machine) return;
   const { random } = c;
   const mask = c.register();
-  const bits = random.pick([MSTATUS.TVM, MSTATUS.TW, MSTATUS.TSR, MSTATUS.FS, MSTATUS.FS, MSTATUS.SUM, MSTATUS.MXR]);
+  const returns = (c.medeleg & 4) === 0 ? MSTATUS.TSR : MSTATUS.TW;
+  const bits = random.pick([MSTATUS.TVM, MSTATUS.TW, returns, MSTATUS.FS, MSTATUS.FS, MSTATUS.SUM, MSTATUS.MXR]);
   c.add('mstatus', [
     ...c.li(mask, bits),
     c.op(random.pick(['csrrs', 'csrrs', 'csrrc']), c.register([mask], 0), CSR.mstatus, mask),
   ]);
+}
+
+/** Ticks of mtime that a timer group waits at most. */
+const TIMER_TICKS = 5;
+
+/**
+ * A machine timer interrupt at a given instruction count: mtime advances by one in 100 instructions on both sides
+ * (engine.ts). The registers that count through the wait show where exactly it struck.
+ */
+export function timer(c: Context): void {
+  if (!c.machine) return;
+  const { random } = c;
+  const device = c.register();
+  const value = c.register([device]);
+  const other = c.register([device, value]);
+  const count = c.register([device, value, other]);
+  const group = c.nextIndex;
+  const items: Item[] = [
+    c.op('csrrci', 0, CSR.mstatus, MSTATUS.MIE),
+    // Ten instructions or so behind a tick, so that none comes between reading mtime and writing mtimecmp.
+    c.op('csrrs', value, CSR.minstret, 0),
+    c.op('addi', other, 0, 100),
+    c.op('remu', value, value, other),
+    c.op('sub', value, other, value),
+    c.op('addi', value, value, 10),
+    c.op('addi', value, value, -2),
+    { kind: 'branch', name: 'blt', values: [0, value], target: { group, item: 6 } },
+    ...c.li(device, MTIME),
+    c.op('ld', value, 0, device),
+    c.op('addi', value, value, random.between(1, TIMER_TICKS)),
+    ...c.li(device, MTIMECMP),
+    c.op('sd', value, 0, device),
+    c.op('addi', other, 0, 0x80),
+    c.op('csrrs', 0, CSR.mie, other),
+    c.op('addi', value, 0, 0),
+    c.op('addi', count, 0, 50 * (TIMER_TICKS + 1)),
+    c.op('csrrsi', 0, CSR.mstatus, MSTATUS.MIE),
+  ];
+  const body = { group, item: items.length };
+  items.push(
+    c.op(random.pick(['add', 'xor', 'sub', 'mul']), value, value, count),
+    c.op('addi', count, count, -1),
+    { kind: 'branch', name: 'bne', values: [count, 0], target: body },
+    c.op('csrrci', 0, CSR.mstatus, MSTATUS.MIE),
+    c.op('csrrc', 0, CSR.mie, other),
+  );
+  c.add('timer', items);
 }

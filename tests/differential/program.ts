@@ -51,6 +51,10 @@ export interface Program {
   readonly data: Uint8Array;
   /** The S-mode handler hands traps on by an illegal instruction, because environment calls from S are delegated. */
   readonly forwardByIllegal: boolean;
+  /** mtvec and stvec send interrupts to entries of their own. */
+  readonly vectored: boolean;
+  /** PMP entries are locked until reset: this program is the last of its batch. */
+  readonly locked: boolean;
 }
 
 /** Instructions that any 64-bit constant fits in. */

@@ -10,7 +10,7 @@ import { RAM_BYTES } from './batch.ts';
 const PROGRAM = 'qemu-system-riscv64';
 
 /** The processor that both sides are: what the engine has, and nothing that only QEMU has. */
-const PROCESSOR = [
+export const PROCESSOR = [
   'rv64',
   'h=off',
   'v=off',
@@ -37,10 +37,10 @@ export function qemuVersion(): string | undefined {
 
 /**
  * Runs an image from the start of RAM until it powers off.
- * @returns RAM afterwards, as far as the image reached
- * @throws Error when QEMU cannot start or the batch does not end within `seconds`
+ * @returns RAM afterwards, as far as the image reached, also when the batch did not end within `seconds`
+ * @throws Error when QEMU cannot start
  */
-export async function runInQemu(image: Uint8Array, seconds = 60): Promise<Uint8Array> {
+export async function runInQemu(image: Uint8Array, seconds = 20, processor = PROCESSOR): Promise<Uint8Array> {
   const directory = mkdtempSync(join(tmpdir(), 'virtsec-differential-'));
   const file = join(directory, 'ram');
   try {
@@ -52,7 +52,7 @@ export async function runInQemu(image: Uint8Array, seconds = 60): Promise<Uint8A
         '-machine',
         'virt,memory-backend=ram',
         '-cpu',
-        PROCESSOR,
+        processor,
         '-m',
         `${RAM_BYTES >> 20}M`,
         '-bios',
@@ -91,8 +91,7 @@ function run(options: readonly string[], seconds: number): Promise<void> {
     child.on('error', reject);
     child.on('close', (status, signal) => {
       clearTimeout(limit);
-      if (status === 0) resolve();
-      else if (signal === 'SIGKILL') reject(new Error(`the batch did not end in QEMU within ${seconds} s`));
+      if (status === 0 || signal === 'SIGKILL') resolve();
       else reject(new Error(`QEMU ended with status ${status}: ${messages.trim()}`));
     });
   });

@@ -18,6 +18,18 @@ function each(template: (n: number) => string, from = 1, to = 30): string {
   return Array.from({ length: to - from + 1 }, (_, i) => template(from + i)).join('\n');
 }
 
+/** Causes that a vector table has entries for. */
+const VECTORS = 12;
+
+/** The entries of a vector table behind the first (3.1.7): each leaves its number in `tval`, which an interrupt has 0 in. */
+function vectors(handler: string, tval: string): string {
+  const causes = Array.from({ length: VECTORS - 1 }, (_, i) => i + 1);
+  return [
+    ...causes.map((cause) => `    j ${handler}_${cause}`),
+    ...causes.flatMap((cause) => [`${handler}_${cause}:`, `    csrrwi x0,${tval},${cause}`, `    j ${handler}`]),
+  ].join('\n');
+}
+
 /** Folds the dwords from x7 up to x8 into x6; uses x9, x10. */
 function digest(label: string): string {
   return `
@@ -112,7 +124,7 @@ ${INPUT_CSRS.map((name) => `    ld x1,${inputOffset(name) - 0x800}(x29)\n    csr
     csrw mscratch,x31
     addi x1,x31,8
     sc.d x2,x0,(x1)                 # no reservation is left from before
-    la x1,trap
+    ld x1,${C.machineVector}(x31)
     csrw mtvec,x1
     sfence.vma x0,x0
     fence.i
@@ -131,6 +143,11 @@ absent:
     li x30,0x1800
     csrs mstatus,x30
     mret
+
+.align 64
+trap_vectors:
+    j trap
+${vectors('trap', 'mtval')}
 
 .align 4
 trap:
@@ -304,6 +321,8 @@ finished:
 `;
 
 const SUPERVISOR = `
+    j supervisor
+${vectors('supervisor', 'stval')}
 supervisor:
     csrrw x31,sscratch,x31
 ${each((n) => `    sd x${n},${C.savedBySupervisor + 8 * n}(x31)`)}
@@ -389,6 +408,11 @@ const machine = assemble(MACHINE, RAM_BASE);
 const supervisor = assemble(SUPERVISOR, SUPERVISOR_HANDLER);
 if (machine.bytes.length > 0x1000 || supervisor.bytes.length > 0x1000) throw new Error('the runtime outgrew its pages');
 
+/** Addresses of the M-mode handler: for mtvec's direct mode, and its vector table for the other. */
+export const MACHINE_HANDLER = machine.labels.get('trap')!;
+export const MACHINE_VECTORS = machine.labels.get('trap_vectors')!;
+/** Where the S-mode handler begins in its page; its vector table begins the page. */
+export const SUPERVISOR_ENTRY = supervisor.labels.get('supervisor')! - SUPERVISOR_HANDLER;
 /** Offsets of instructions that the M-mode handler knows in the page of the S-mode handler. */
 export const FORWARD_ECALL = supervisor.labels.get('forward_ecall')! - SUPERVISOR_HANDLER;
 export const SUPERVISOR_RETURN = supervisor.labels.get('supervisor_return')! - SUPERVISOR_HANDLER;

@@ -191,11 +191,15 @@ function writeTables(entries: readonly Entry[], arena: number): Uint8Array {
 }
 
 /** PMP inputs: what the runtime needs, restricting regions in front of it, and everything else denied to S and U. */
-export function pmpRegions(random: Random, restrictions: number): (arena: number) => Record<string, bigint> {
+export function pmpRegions(
+  random: Random,
+  restrictions: number,
+  locked: boolean,
+): (arena: number) => Record<string, bigint> {
   const regions: { config: number; address: (arena: number) => bigint }[] = [];
   const napot = (base: number, size: number): bigint => BigInt(base / 4 + size / 8 - 1);
   for (let i = 0; i < restrictions; i++) {
-    const permissions = random.pick([0, 1, 3, 4, 5, 7]);
+    const permissions = random.pick([0, 1, 3, 4, 5, 7]) | (locked ? 0x80 : 0);
     const inPages = DATA + 0x2000 + 8 * random.below(0x1fc0 / 8);
     switch (random.below(3)) {
       case 0: // NA4

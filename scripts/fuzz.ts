@@ -1,0 +1,47 @@
+// `npm run fuzz -- NAME [options]`: random tests that go on until a difference, a limit or an interrupt.
+
+import { parseArgs } from 'node:util';
+
+import { fuzzCpu } from '../tests/differential/fuzz.ts';
+
+const USAGE = `npm run fuzz -- NAME [options]
+  cpu    the CPU engine against qemu-system-riscv64
+         --seed N            first program's seed (default: from the clock)
+         --instructions N    stop after so many instructions were compared
+         --time SECONDS      stop after so long
+         --batch N           programs in one boot (default 300)
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string' },
+    instructions: { type: 'string' },
+    time: { type: 'string' },
+    batch: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+
+const number = (name: 'seed' | 'instructions' | 'time' | 'batch'): number | undefined => {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  const value = Number(text.replaceAll('_', ''));
+  if (!Number.isFinite(value) || value < 0) {
+    console.error(`--${name} takes a number, not "${text}"`);
+    process.exit(2);
+  }
+  return value;
+};
+
+if (values.help === true || positionals.length !== 1 || positionals[0] !== 'cpu') {
+  console.log(USAGE);
+  process.exit(values.help === true ? 0 : 2);
+}
+const differences = await fuzzCpu({
+  seed: number('seed') ?? Date.now() % 2 ** 31,
+  programsInBatch: number('batch') ?? 300,
+  ...(values.instructions === undefined ? {} : { instructions: number('instructions')! }),
+  ...(values.time === undefined ? {} : { seconds: number('time')! }),
+});
+process.exitCode = differences === 0 ? 0 : 1;

@@ -1,0 +1,66 @@
+// The subject: Virtsec's engine runs a batch in this process, on the smallest board that the runtime needs.
+
+import { type Bus, Hart, Machine } from '../../src/riscv/index.ts';
+import { RAM_BYTES } from './batch.ts';
+import { ARENA_BYTES, FINISHER, MSIP, MTIME, MTIMECMP, RAM_BASE } from './layout.ts';
+
+/** Instructions a tick of mtime: QEMU's `-icount shift=0` lets one instruction take 1 ns, and mtime runs at 10 MHz. */
+const INSTRUCTIONS_IN_TICK = 100;
+/**
+ * Instructions that the hart runs before this board looks at its timer. A write to mtimecmp sets the timer to a tick
+ * later at least, so looking every tick is exact.
+ */
+const BUDGET = INSTRUCTIONS_IN_TICK;
+/** A batch that retires more than this for a program hangs. */
+const PROGRAM_LIMIT = 2_000_000;
+const MACHINE_SOFTWARE = 3;
+const MACHINE_TIMER = 7;
+
+/**
+ * Runs an image from the start of RAM until it powers off.
+ * @returns RAM afterwards, as far as the image reached, also when the batch hung
+ * @throws Error when the engine gives up
+ */
+export async function runInEngine(image: Uint8Array): Promise<Uint8Array> {
+  const machine = Machine.create({ harts: 1, ramBase: RAM_BASE, ramBytes: RAM_BYTES, clock: 'instructions' });
+  machine.ram.set(image);
+  let finished = false;
+  /** Instruction count at which the timer strikes, if it does. */
+  let deadline = Infinity;
+  let compare = 0;
+  const bus: Bus = {
+    time: () => ticks(),
+    read(address) {
+      if (address === MTIME) return ticks() >>> 0;
+      if (address === MTIME + 4) return Math.floor(ticks() / 2 ** 32);
+      return address === MSIP || address === MTIMECMP || address === MTIMECMP + 4 ? 0 : -1;
+    },
+    write(address, _size, value) {
+      if (address === FINISHER) {
+        finished = true;
+        machine.kick(0);
+      } else if (address === MSIP) machine.setInterrupt(0, MACHINE_SOFTWARE, (value & 1) === 1);
+      else if (address === MTIMECMP) compare = value;
+      else if (address === MTIMECMP + 4) {
+        const distance = compare + value * 2 ** 32 - ticks();
+        deadline = hart.instret + distance * INSTRUCTIONS_IN_TICK;
+        machine.setInterrupt(0, MACHINE_TIMER, distance <= 0);
+      } else return false;
+      return true;
+    },
+  };
+  const hart = new Hart(machine, 0, bus);
+  const ticks = (): number => Math.floor(hart.instret / INSTRUCTIONS_IN_TICK);
+  machine.reset(0, { pc: RAM_BASE, mode: 'M', a0: 0, a1: 0 });
+  const limit = PROGRAM_LIMIT * (image.length / ARENA_BYTES);
+  while (!finished && hart.instret < limit) {
+    const stop = hart.run(Math.max(1, Math.min(BUDGET, deadline - hart.instret)));
+    if (stop.why === 'engine-error') throw new Error(`the engine gave up: ${stop.message}`);
+    if (stop.why === 'idle' && deadline === Infinity) break;
+    if (stop.why === 'idle' || hart.instret >= deadline) {
+      machine.setInterrupt(0, MACHINE_TIMER, true);
+      deadline = Infinity;
+    }
+  }
+  return machine.ram.slice(0, image.length);
+}
