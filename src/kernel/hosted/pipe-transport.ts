@@ -20,7 +20,7 @@ import type { PartitionStart, PipeCall, PipeNews, StreamEnd } from '../abi.ts';
 import * as core from '../core/core.ts';
 import type { Plan } from '../plan.ts';
 import { FRAME_MS, createTables, endsOf } from './core-tables.ts';
-import { ENVIRONMENT, findProgram, nodeArguments } from './programs.ts';
+import { ENVIRONMENT, WORKING_DIRECTORY, findProgram, nodeArguments } from './programs.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
 
 /** A control line, checked; anything else is operation 0, which no partition may call. */
@@ -77,7 +77,7 @@ export function openPipeTransport(
     };
     const flags = nodeArguments(program, !options.without.includes('permission'), false);
     const child = spawn(process.execPath, [...flags, JSON.stringify(start)], {
-      cwd: '/',
+      cwd: WORKING_DIRECTORY,
       env: { ...ENVIRONMENT, VIRTSEC_NO_FFI: '1' },
       stdio: ['ignore', 'ignore', ...descriptors],
     });

@@ -65,5 +65,11 @@ export function nodeArguments(program: Program, permission: boolean, ffi: boolea
   return [...flags, program.entry];
 }
 
+/**
+ * Working directory of a partition. Not `/`: in a worker of Node 26.10 the permission model lets everything below the working
+ * directory be read, whatever the flags say (tests/jail.test.ts, "the permission model alone").
+ */
+export const WORKING_DIRECTORY = path.join(ROOT, 'src');
+
 /** The whole environment of a partition. */
 export const ENVIRONMENT: Readonly<Record<string, string>> = { UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1' };

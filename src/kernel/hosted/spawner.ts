@@ -9,6 +9,7 @@ import { setUpLayers } from '../abi.ts';
 import type { HelloText, Layer } from '../abi.ts';
 import { enterLandlockDomain } from './landlock.ts';
 import { PR, must, systemCall } from './linux.ts';
+import { WORKING_DIRECTORY } from './programs.ts';
 import { installFilter, noIoUring } from './seccomp.ts';
 
 export interface SpawnerData {
@@ -64,7 +65,7 @@ function run(port: NonNullable<typeof parentPort>, data: SpawnerData): void {
     let child: ChildProcess;
     try {
       child = spawn(process.execPath, argv, {
-        cwd: '/',
+        cwd: WORKING_DIRECTORY,
         env: environment,
         stdio: [nothing, nothing, ...descriptors],
         ...(uid === undefined ? {} : { uid, gid: uid }),

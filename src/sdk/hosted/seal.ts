@@ -51,6 +51,9 @@ export function untilSealed(worker: Worker): Promise<void> {
 /** Seals the main thread and, by the filter, all threads of the process. */
 export async function sealProcess(start: PartitionStart, page: CallPage): Promise<HelloText> {
   await stat(import.meta.filename).catch(() => undefined); // starts libuv's pool thread: none can be started later
+  // Opened when they are first used, with calls that the jail refuses.
+  void process.stderr;
+  void process.stdout;
   // Node's own way out asks for calls that the jail refuses, and asserts that they succeed.
   process.on('exit', (code) => page.leave(code));
   process.on('uncaughtExceptionMonitor', (error) => {
