@@ -39,7 +39,7 @@ export interface CoreExports {
   tlb_ready(bank: number): void;
   tlb_flush(): void;
   fetch_flush(): void;
-  fence_i(): void;
+  icache_flush(): void;
   time(): bigint;
   csr_read(number: number, mode: number): bigint;
   csr_write(number: number, value: bigint, set: bigint, clear: bigint): void;
@@ -60,7 +60,7 @@ const EXPORTS: readonly (keyof CoreExports)[] = [
   'tlb_ready',
   'tlb_flush',
   'fetch_flush',
-  'fence_i',
+  'icache_flush',
   'time',
   'csr_read',
   'csr_write',
@@ -144,7 +144,7 @@ fn run(most:i32):i32 {
 };
 
 function constantsOf(layout: Layout, hart: number): Constants {
-  const { base, pageSlots, tlbs, slots } = layout.hart[hart];
+  const { base, pageSlots, stored, tlbs, slots } = layout.hart[hart];
   const at = (offsets: Readonly<Record<string, number>>): Record<string, number> =>
     Object.fromEntries(Object.entries(offsets).map(([name, offset]) => [name, base + offset]));
   const { tlbBytes, tlbEntries } = layout;
@@ -176,12 +176,16 @@ function constantsOf(layout: Layout, hart: number): Constants {
     TLB_TOP_INDEX: tlbEntries / 2,
     TLB_EMPTY: 1n << BigInt(layout.addressBits),
     PAGE_SLOTS: pageSlots,
+    STORED: stored,
+    STORED_BY_SEVERAL: layoutOf.STORED_BY_SEVERAL,
     SLOTS: slots,
     SLOT_COUNT: layout.slotCount,
     SLOT_STRIDE: layoutOf.SLOT_STRIDE,
     SLOT_END: layoutOf.SLOT_END,
     SLOT_PAGE: layoutOf.SLOT_PAGE,
     SLOT_EPOCH: layoutOf.SLOT_EPOCH,
+    SLOT_WRITES: layoutOf.SLOT_WRITES,
+    SLOT_MOST_WRITES: layoutOf.SLOT_MOST_WRITES,
     SLOT_BYTES_COPY: layoutOf.SLOT_BYTES_COPY,
     ENTRY_PAGE_END: PAGE_END,
     ENTRY_CROSSING: CROSSING,
@@ -197,6 +201,7 @@ function constantsOf(layout: Layout, hart: number): Constants {
     // RV64 with A, C, D, F, I, M, S, U
     MISA: (2n << 62n) | 0x14112dn,
     HART_ID: BigInt(hart),
+    HARTS: layout.harts,
   };
 }
 

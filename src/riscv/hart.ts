@@ -143,7 +143,7 @@ export class Hart {
       this.#core.tlb_flush();
       this.#core.fetch_flush();
     }
-    if (asked & layoutOf.REQUEST_FENCE_I) this.#core.fence_i();
+    if (asked & layoutOf.REQUEST_FENCE_I) this.#core.icache_flush();
     Atomics.notify(this.#words, request);
     return (asked & layoutOf.REQUEST_KICK) !== 0;
   }

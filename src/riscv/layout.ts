@@ -177,21 +177,28 @@ export const FETCH_TLBS = 0x8000;
 export const LOG_ENTRIES = 0x3fff;
 export const LOG_BYTES = 0x10000;
 export const LOGS = 0x10000;
-/** Page number of RAM -> decoded page, then the data TLBs and the decoded pages. */
+/** Two tables by page number of RAM (see HartLayout), then the data TLBs and the decoded pages. */
 const TABLES = LOGS + 4 * LOG_BYTES;
 
 // ---- decoded page: one 4-byte entry for each halfword, a page-end entry, the page's number and epoch, the bytes that were decoded
 export const SLOT_END = 8192;
 export const SLOT_PAGE = 8196;
 export const SLOT_EPOCH = 8200;
+/** Stores seen since it was made; after so many the page is taken for data. */
+export const SLOT_WRITES = 8204;
+export const SLOT_MOST_WRITES = 128;
 export const SLOT_BYTES_COPY = 8208;
 /** Not a power of two, so that pages do not compete for the same cache lines. */
 export const SLOT_STRIDE = 12352;
+
+export const STORED_BY_SEVERAL = 1;
 
 export interface HartLayout {
   readonly base: number;
   /** RAM page number -> address of its decoded page. */
   readonly pageSlots: number;
+  /** RAM page number -> the store TLB entry that reaches it, or STORED_BY_SEVERAL. */
+  readonly stored: number;
   /** Tables for U, S and M mode, each for loads and then for stores. */
   readonly tlbs: number;
   readonly slots: number;
@@ -230,9 +237,10 @@ export function layOut(configuration: MachineConfiguration): Layout {
     for (let k = 0; k < harts; k++) {
       const base = at;
       const pageSlots = base + TABLES;
-      const tlbs = align(pageSlots + ramPages * 4, tlbBytes);
+      const stored = pageSlots + ramPages * 4;
+      const tlbs = align(stored + ramPages * 4, tlbBytes);
       const slots = tlbs + 6 * tlbBytes;
-      hart.push({ base, pageSlots, tlbs, slots });
+      hart.push({ base, pageSlots, stored, tlbs, slots });
       at = align(slots + slotCount * SLOT_STRIDE, 0x10000);
     }
     const ramAt = align(at, 0x200000);

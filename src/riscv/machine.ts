@@ -101,7 +101,8 @@ export class Machine {
   }
 
   /**
-   * SBI remote fences: sfence.vma for everything, or fence.i if `instructions`. Returns when every hart in the mask has
+   * SBI remote fences: sfence.vma for everything, or fence.i if `instructions`, which is also what must follow when
+   * something else than a hart has written RAM that may be executed. Returns when every hart in the mask has
    * done it or will do it before its next instruction. The caller holds no lock that a hart's bus may wait for.
    */
   fence(hartMask: number, instructions: boolean): void {

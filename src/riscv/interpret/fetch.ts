@@ -1,7 +1,9 @@
 // Instruction fetch. A page of RAM that is executed has a decoded page ("slot"): a 4-byte entry for each halfword, filled the
-// first time that halfword is executed, and a copy of the bytes that they are decoded from. The copy is the hart's
-// instruction cache: it follows RAM at FENCE.I (Unprivileged ISA, Zifencei), by comparing when the page is next used.
-// So stores need not know about code, whichever hart or device makes them. Slots are reused in turn.
+// first time that halfword is executed, and a copy of the bytes that they are decoded from. Slots are reused in turn.
+//
+// The hart's own stores keep its slots coherent: a page that has a slot is in no store TLB, so that every store to it comes
+// by `code_stored`. What other harts and devices write is found at FENCE.I (Unprivileged ISA, Zifencei): it begins a new
+// epoch, in which a slot is compared with RAM before its first use. With one hart FENCE.I needs to do nothing.
 
 import type { Source } from '../wasm/language.ts';
 
@@ -12,10 +14,11 @@ fn fetch_flush():void {
   fill(FETCH_U, 0xff, 3 * FETCH_BYTES);
   st32(FETCH_LOCAL, 0);
 }
-fn fence_i():void {
+fn icache_flush():void {
   st32(EPOCH, ld32(EPOCH) + 1);
   fetch_flush();
 }
+fn fence_i():void { if (HARTS > 1) icache_flush(); }
 
 // The slot of the page of va for the current mode; 0: execute the instruction at va by itself; -1: a trap is raised
 fn fetch_page(va:i64):i32 {
@@ -53,13 +56,41 @@ fn slot_of(page:i32):i32 {
     st32(PAGE_SLOTS + (evicted - 1 << 2), 0);
     fetch_flush();
   }
+  // from now on its stores must be seen
+  let stored = STORED + (page << 2);
+  let entry = ld32(stored);
+  if (entry == STORED_BY_SEVERAL) tlb_flush(); else if (entry != 0) tlb_clear(entry);
+  st32(stored, 0);
   slot_fill(slot, ram);
+  st32(slot + SLOT_WRITES, 0);
   st32(slot + SLOT_PAGE, page + 1);
   st32(slot + SLOT_EPOCH, ld32(EPOCH));
   st32(slot + SLOT_END, ENTRY_PAGE_END);
   st32(known, slot);
   return slot;
 }
+
+// size bytes at host, of a page that has a slot, were written
+fn code_stored(slot:i32, host:i32, size:i32):void {
+  let writes = ld32(slot + SLOT_WRITES) + 1;
+  st32(slot + SLOT_WRITES, writes);
+  if (writes > SLOT_MOST_WRITES) { slot_drop(slot); return; }
+  let offset = host & 4095;
+  copy(slot + SLOT_BYTES_COPY + offset, host, size);
+  // an instruction that begins in the halfword before may reach into them
+  let first = offset >>> 1;
+  if (first > 0) first = first - 1;
+  let last = offset + size - 1 >>> 1;
+  fill(slot + (first << 2), 0, last - first + 1 << 2);
+}
+// The page holds data now. The hart may be executing in it: it must fetch again.
+fn slot_drop(slot:i32):void {
+  st32(PAGE_SLOTS + (ld32(slot + SLOT_PAGE) - 1 << 2), 0);
+  st32(slot + SLOT_PAGE, 0);
+  fetch_flush();
+  st32(ATTENTION, 1);
+}
+
 fn slot_fill(slot:i32, ram:i32):void {
   fill(slot, 0, SLOT_END);
   copy(slot + SLOT_BYTES_COPY, ram, 4096);

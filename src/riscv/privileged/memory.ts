@@ -34,6 +34,8 @@ fn physical_store(pa:i64, log:i32, value:i64, va:i64):void {
     else if (log == 2) st32(host, value);
     else if (log == 1) st16(host, value);
     else st8(host, value);
+    let slot = ld32(PAGE_SLOTS + (i32(pa - RAM_BASE >>> 12L) << 2));
+    if (slot) code_stored(slot, host, 1 << log);
     return;
   }
   if ((pa & (1L << u64(log)) - 1L) != 0L) { access_fault(va, 1); return; }
@@ -83,7 +85,9 @@ fn store(va:i64, log:i32, value:i64):void {
   if (size > room) { store_crossing(va, size, room, value); return; }
   let pa = translate(va, u64(size), 1);
   if (pa == -1L) return;
-  if (pa - RAM_BASE <u RAM_BYTES) tlb_insert(va, i32(pa - RAM_BASE) + RAM, 1);
+  if (pa - RAM_BASE <u RAM_BYTES) {
+    if (ld32(PAGE_SLOTS + (i32(pa - RAM_BASE >>> 12L) << 2)) == 0) tlb_insert(va, i32(pa - RAM_BASE) + RAM, 1);
+  }
   physical_store(pa, log, value, va);
 }
 
@@ -110,6 +114,9 @@ fn atomic_address(va:i64, log:i32, access:i32):i32 {
   if (pa == -1L) return 0;
   if (pa - RAM_BASE >=u RAM_BYTES) { access_fault(va, access); return 0; }
   let host = i32(pa - RAM_BASE) + RAM;
+  let slot = ld32(PAGE_SLOTS + (i32(pa - RAM_BASE >>> 12L) << 2));
+  // the write is not seen here: a page of code that has atomics in it is not worth more
+  if (access && slot) slot_drop(slot);
   tlb_insert(va, host, access);
   return host;
 }

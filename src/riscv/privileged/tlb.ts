@@ -66,6 +66,12 @@ fn tlb_insert(va:i64, host:i32, store:i32):void {
   let count = ld32(logged);
   st32(log + (count << 2), entry);
   st32(logged, count + 1);
+  if (store) {
+    // which entry lets stores reach the page (a hint: it may have been flushed since)
+    let stored = STORED + (host - RAM >>> 12 << 2);
+    let known = ld32(stored);
+    if (known == 0) st32(stored, entry); else if (known != entry) st32(stored, STORED_BY_SEVERAL);
+  }
 }
 
 // SFENCE.VMA for an address covers the whole superpage that the address lies in (Privileged ISA 4.2.1), of which any
