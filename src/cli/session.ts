@@ -42,6 +42,8 @@ export interface Outcome {
 
 /** When every guest is dead by a fault, a script has nothing to wait for; what they said last still comes out. */
 const LAST_WORDS_MS = 2000;
+/** How long a guest's end is held back: with a quit of the user's, all end within it. */
+const NEWS_MS = 300;
 /** Of the transcript, for messages. */
 const LAST_LINES = 12;
 const LAST_CHARACTERS = 2000;
@@ -65,6 +67,7 @@ class Session {
   #ready: number | undefined;
   /** The worst exit status of a guest so far; a killed partition counts as 1. */
   #guestStatus = 0;
+  #isOver = false;
   #lastWord: string | undefined;
   /** Whether the console's output so far ends with a newline. */
   #endsLine = true;
@@ -100,7 +103,9 @@ class Session {
       else stdin.pipe(kernel.input); // its end ends the guest's input, not the run
     }
     try {
-      return this.#outcome(await kernel.end);
+      const end = await kernel.end;
+      this.#isOver = true;
+      return this.#outcome(end);
     } finally {
       clearTimeout(timer);
       for (const signal of signals) process.removeListener(signal, interrupt);
@@ -191,7 +196,9 @@ class Session {
         way += ' Ctrl-C ends the system.';
       } else if (this.#aliveGuests.size === 0) way += ' Ctrl-] and then q ends the system.';
     }
-    this.#note(sentence + way);
+    // A guest that powers off because the user has just ended the system is no news.
+    if (isFault) this.#note(sentence + way);
+    else setTimeout(() => this.#isOver || this.#note(sentence), NEWS_MS).unref();
   }
 
   #outcome(end: KernelEnd): Outcome {
