@@ -169,7 +169,7 @@ export const SUPERPAGES_BYTES = 0x1000;
 /** Instructions that cross a page or a PMP boundary, by their hashed word: {entry, page end, page end, word}. */
 export const SINGLES = 0x6000;
 export const SINGLES_COUNT = 256;
-/** Fetch TLBs of U, S and M mode: {virtual page, decoded page}, 16 bytes each. */
+/** Fetch TLBs by mode (there is no mode 2): {virtual page, decoded page}, 16 bytes each. */
 export const FETCH_ENTRIES = 512;
 export const FETCH_BYTES = FETCH_ENTRIES * 16;
 export const FETCH_TLBS = 0x8000;

@@ -11,7 +11,7 @@ export const fetch: Source = {
   file: 'interpret/fetch',
   text: `
 fn fetch_flush():void {
-  fill(FETCH_U, 0xff, 3 * FETCH_BYTES);
+  fill(FETCH_U, 0xff, 4 * FETCH_BYTES);
   st32(FETCH_LOCAL, 0);
 }
 fn icache_flush():void {

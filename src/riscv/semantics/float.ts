@@ -44,7 +44,7 @@ function comparison(precision: Precision, helper: string): Semantics {
   };
 }
 
-/** 32-bit results are sign-extended, those of fcvt.wu too. */
+/** The functions sign-extend 32-bit results, those of fcvt.wu too. */
 function toInteger(precision: Precision, integer: 'i32' | 'u32' | 'i64' | 'u64'): Semantics {
   return (t) => {
     t.floatEnabled();
@@ -52,7 +52,6 @@ function toInteger(precision: Precision, integer: 'i32' | 'u32' | 'i64' | 'u64')
       t.fs1(precision);
       t.rounding();
       t.helper(`${formatOf(precision)}_to_${integer}_fast`);
-      if (integer === 'i32' || integer === 'u32') t.op('i64.extend32_s');
     });
   };
 }
