@@ -11,6 +11,13 @@ import { SERVICE } from './layout.ts';
 /** Bytes at both ends of data pages 0 and 1 that hold code to jump to. */
 export const SPARED = 64;
 
+interface Delegation {
+  readonly medeleg: number;
+  readonly mideleg: number;
+  readonly atomicFaults: boolean;
+  readonly aligned: boolean;
+}
+
 export class Context {
   readonly random: Random;
   readonly space: Space;
@@ -18,16 +25,28 @@ export class Context {
   /** Interrupts and exceptions that the program delegates to S-mode. */
   readonly medeleg: number;
   readonly mideleg: number;
+  /**
+   * Atomic operations may fault. QEMU on one thread then reports the fault of a load, so the judge corrects the causes
+   * in its log, and such a program does not look at mcause and scause itself.
+   */
+  readonly atomicFaults: boolean;
+  /** Interrupts that M-mode makes pending. */
+  readonly interrupts: number;
+  /** PMP regions may cut through what is accessed: QEMU checks a misaligned access as a whole, the engine its parts. */
+  readonly aligned: boolean;
   mode: Mode;
   /** Until this group index the mode must stay, because a branch may skip to it. */
   steadyUntil = 0;
 
-  constructor(random: Random, space: Space, mode: Mode, delegation: { medeleg: number; mideleg: number }) {
+  constructor(random: Random, space: Space, mode: Mode, delegation: Delegation) {
     this.random = random;
     this.space = space;
     this.mode = mode;
     this.medeleg = delegation.medeleg;
     this.mideleg = delegation.mideleg;
+    this.atomicFaults = delegation.atomicFaults;
+    this.interrupts = random.pick([2, 0x20, 0x200, 0x22]);
+    this.aligned = delegation.aligned;
   }
 
   get nextIndex(): number {
@@ -88,7 +107,7 @@ export class Context {
       ? random.between(0x2000, DATA_BYTES - size)
       : 0x1000 * random.below(2) + random.between(SPARED, 0x1000 - SPARED - size);
     if (random.one(8)) offset = 0x3000 - random.below(size + 1);
-    if (aligned) offset -= offset % size;
+    if (aligned || this.aligned) offset -= offset % size;
     return DATA + offset;
   }
 

@@ -98,12 +98,16 @@ export function generate(seed: number, locked = false): Program {
   const start: Mode = random.pick([MACHINE, SUPERVISOR, USER]);
   const paged = kind === 'translation' || random.one(3);
   const space: Space = paged ? pagedSpace(random, random.pick([8, 9])) : bareSpace();
-  const medeleg =
+  const atomicFaults = random.one(3);
+  let medeleg =
     random.pick([0, privileged.DELEGATABLE, privileged.DELEGATABLE & random.word()]) | (random.one(3) ? 0x100 : 0);
+  // QEMU may report the other cause of a pair; the judge can correct that only where both go the same way.
+  if (atomicFaults) medeleg = (medeleg & ~0x80c0) | ((medeleg & 0x30) << 2) | ((medeleg & 0x2000) << 2);
   // Environment calls from S-mode are delegated only where the S-mode handler can trap by an illegal instruction.
   const delegateSupervisorCalls = (medeleg & 4) === 0 && random.one(3);
   const mideleg = random.pick([0, 0x222, 0x222 & random.word()]);
-  const c = new Context(random, space, start, { medeleg, mideleg });
+  const restrictions = locked ? 4 : kind === 'memory' || kind === 'traps' ? random.below(4) : random.below(2);
+  const c = new Context(random, space, start, { medeleg, mideleg, atomicFaults, aligned: restrictions > 0 });
   const wanted = random.between(40, 160);
   const weights: Readonly<Record<string, number>> = WEIGHTS[kind];
   while (c.nextIndex < wanted) {
@@ -117,7 +121,6 @@ export function generate(seed: number, locked = false): Program {
     if (random.one(12)) c.add('checkpoint', [c.op('ecall')]);
   }
   c.switchTo(start);
-  const restrictions = locked ? 4 : kind === 'memory' || kind === 'traps' ? random.below(4) : random.below(2);
   const pmp = pmpRegions(random, restrictions, locked);
   const status = random.word() & (privileged.MSTATUS.SUM | privileged.MSTATUS.MXR);
   // TSR would trap the S-mode handler's own sret to itself if it had illegal instructions delegated.

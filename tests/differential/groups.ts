@@ -52,7 +52,7 @@ export function atomic(c: Context): void {
   const base = c.register();
   const size = accessSize(instruction.name);
   c.add('atomic', [
-    { kind: 'address', rd: base, offset: c.dataOffset(size, !c.random.one(8)) },
+    { kind: 'address', rd: base, offset: c.dataOffset(size, !(c.atomicFaults && c.random.one(8))) },
     c.fill(instruction, { rs1: base }),
   ]);
 }

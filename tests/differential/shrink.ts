@@ -2,7 +2,8 @@
 // All candidates of a step run in one batch.
 
 import { BATCH_LIMIT, buildImage, outcomeOf } from './batch.ts';
-import { compareBatch, compareOutcomes, type Difference, type Run } from './judge.ts';
+import { CODE, describeOffset, LOG } from './layout.ts';
+import { compareBatch, type Difference, type Run } from './judge.ts';
 import type { Group, Item, Program } from './program.ts';
 
 const NOP: Item = { kind: 'word', word: 0x13, size: 4 };
@@ -16,8 +17,13 @@ export interface Shrunk {
   readonly got: Uint8Array;
 }
 
+/** What kind of thing differs: a smaller program must differ in the same, or it may show another fault. */
+function fieldOf({ offset }: Difference): string {
+  return offset >= LOG && offset < CODE ? describeOffset(offset).replace(/^trap \d+ /, '') : 'memory or register';
+}
+
 /** Which candidates still differ. Those behind one that hangs are not tried. */
-async function differing(candidates: readonly Program[], peer: Run, subject: Run): Promise<Program[]> {
+async function differing(candidates: readonly Program[], peer: Run, subject: Run, field?: string): Promise<Program[]> {
   const kept: Program[] = [];
   // A program that locks PMP entries must run alone.
   const size = candidates[0]?.locked ? 1 : BATCH_LIMIT;
@@ -25,7 +31,9 @@ async function differing(candidates: readonly Program[], peer: Run, subject: Run
     const batch = candidates.slice(from, from + size);
     const image = buildImage(batch);
     const [expected, got] = [await peer(image), await subject(image)];
-    for (const { index } of compareBatch(batch.length, expected, got).verdicts) kept.push(batch[index]);
+    for (const { index, difference } of compareBatch(batch.length, expected, got).verdicts) {
+      if (field === undefined || fieldOf(difference) === field) kept.push(batch[index]);
+    }
   }
   return kept;
 }
@@ -36,13 +44,15 @@ async function differing(candidates: readonly Program[], peer: Run, subject: Run
  */
 export async function shrink(program: Program, peer: Run, subject: Run): Promise<Shrunk | undefined> {
   let best = program;
+  const alone = await runAlone(program, peer, subject);
+  if (alone === undefined) return undefined;
+  const field = fieldOf(alone.difference);
   const tryAll = async (candidates: readonly Program[]): Promise<boolean> => {
-    const kept = await differing(candidates, peer, subject);
+    const kept = await differing(candidates, peer, subject, field);
     if (kept.length === 0) return false;
     [best] = kept;
     return true;
   };
-  if (!(await tryAll([program]))) return undefined;
   for (const rounds of [1, 2, 4]) {
     if (rounds < best.rounds && (await tryAll([{ ...best, rounds }]))) break;
   }
@@ -59,15 +69,19 @@ export async function shrink(program: Program, peer: Run, subject: Run): Promise
     else parts = Math.min(2 * parts, best.groups.length);
   }
   for (let again = true; again;) {
-    const kept = await differing(withoutOneItem(best), peer, subject);
+    const kept = await differing(withoutOneItem(best), peer, subject, field);
     if (kept.length === 0) break;
     // All that can go alone can mostly go together.
     again = await tryAll([withoutItems(best, kept), kept[0]]);
   }
-  const image = buildImage([best]);
-  const [expected, got] = [await peer(image), await subject(image)].map((ram) => outcomeOf(ram, 0).bytes);
-  const difference = compareOutcomes(expected, got);
-  return difference && { program: best, difference, expected, got };
+  return runAlone(best, peer, subject);
+}
+
+async function runAlone(program: Program, peer: Run, subject: Run): Promise<Shrunk | undefined> {
+  const image = buildImage([program]);
+  const [expected, got] = [await peer(image), await subject(image)];
+  const difference = compareBatch(1, expected, got).verdicts[0]?.difference;
+  return difference && { program, difference, expected: outcomeOf(expected, 0).bytes, got: outcomeOf(got, 0).bytes };
 }
 
 /** Programs that lack one more instruction each. */

@@ -21,6 +21,8 @@ export interface Place {
   address(arena: number): bigint;
   /** It reaches the data pages 0 and 1, which hold code to jump to: stores must spare the ends of a page. */
   readonly spare: boolean;
+  /** Nothing may answer there: QEMU splits misaligned accesses then and reports where the first part begins. */
+  readonly unanswered: boolean;
   /** The offset in the page-table pages of the entry that maps it. */
   readonly entry?: number;
 }
@@ -58,13 +60,20 @@ const NOWHERE: readonly Place[] = [
   1n << 57n,
   (1n << 38n) - 4096n,
   -(1n << 62n),
-].map((address) => ({ about: `0x${BigInt.asUintN(64, address).toString(16)}`, address: () => address, spare: false }));
+].map((address) => ({
+  about: `0x${BigInt.asUintN(64, address).toString(16)}`,
+  address: () => address,
+  spare: false,
+  unanswered: true,
+}));
 
 export function pagedSpace(random: Random, satpMode: 8 | 9): Space {
   const levels = satpMode === 8 ? 3 : 4;
   const entries: Entry[] = [];
   // One table for each level, root first; a fourth page of Sv39 stays free for entries that point to it.
-  const indexes = Array.from({ length: levels - 1 }, () => random.below(512));
+  const indexes = Array.from({ length: levels - 1 }, (_, depth) =>
+    depth === 0 ? rootIndex(random) : random.below(512),
+  );
   const base = extend(
     indexes.reduce((sum, index, depth) => sum | (BigInt(index) << BigInt(12 + 9 * (levels - 1 - depth))), 0n),
     levels,
@@ -100,7 +109,8 @@ export function pagedSpace(random: Random, satpMode: 8 | 9): Space {
     const page = random.below(4);
     const entry = leafTable + slot * 8;
     entries.push({ at: entry, flags: testFlags(random), target: DATA + page * 4096, relative: true });
-    places.push({ about: `slot ${i} (page ${page})`, address: () => virtual(slot), spare: page < 2, entry });
+    const about = `slot ${i} (page ${page})`;
+    places.push({ about, address: () => virtual(slot), spare: page < 2, unanswered: false, entry });
   }
   superpages(random, levels, indexes, entries, places);
   return {
@@ -115,6 +125,11 @@ export function pagedSpace(random: Random, satpMode: 8 | 9): Space {
   };
 }
 
+/** So high that the address taken for a physical one is not in a device's range of QEMU's board. */
+function rootIndex(random: Random): number {
+  return random.between(32, 511);
+}
+
 /** Sign-extends an address of `levels` levels (4.4.1: bits above must equal the highest). */
 function extend(address: bigint, levels: number): bigint {
   return BigInt.asIntN(12 + 9 * levels, address);
@@ -122,7 +137,7 @@ function extend(address: bigint, levels: number): bigint {
 
 function noncanonical(random: Random, levels: number): Place {
   const wrong = BigInt.asIntN(64, random.dword() ^ (1n << BigInt(12 + 9 * levels))) & ~0xfffn;
-  return { about: `0x${wrong.toString(16)}`, address: () => wrong, spare: false };
+  return { about: `0x${wrong.toString(16)}`, address: () => wrong, spare: false, unanswered: true };
 }
 
 /** Flags that grant, refuse, or are reserved (4.3.1: W without R; 4.4.1: bits 54 to 63). */
@@ -151,7 +166,7 @@ function superpages(
       .slice(0, depth)
       .reduce((sum, index, d) => sum | (BigInt(index) << BigInt(12 + 9 * (levels - 1 - d))), 0n);
     for (let k = 0; k < 3; k++) {
-      const index = (indexes[depth] + 1 + random.below(511)) % 512;
+      const index = depth === 0 ? rootIndex(random) : (indexes[depth] + 1 + random.below(511)) % 512;
       const base = extend(above | (BigInt(index) << BigInt(shift)), levels);
       const at = depth * 4096 + index * 8;
       if (entries.some((entry) => entry.at === at)) continue;
@@ -162,7 +177,8 @@ function superpages(
         const flags = PTE.V | random.pick([0, 0, PTE.A, PTE.D, PTE.U, PTE.G]);
         const target = random.pick([DATA, 0x9000_0000, 0x1_0000_0000]);
         entries.push({ at, flags: BigInt(flags), target, relative: target === DATA });
-        places.push({ about: `table at level ${levels - 1 - depth}`, address: () => base, spare: true, entry: at });
+        const about = `table at level ${levels - 1 - depth}`;
+        places.push({ about, address: () => base, spare: true, unanswered: true, entry: at });
         continue;
       }
       const misaligned = wayward === 1;
@@ -171,6 +187,7 @@ function superpages(
         about: `superpage of 0x${size.toString(16)}${misaligned ? ', misaligned' : ''}`,
         address: (arena) => base + BigInt((arena + DATA) % size),
         spare: true,
+        unanswered: misaligned,
         entry: at,
       });
     }
