@@ -138,5 +138,9 @@ export const MAX_PIPE_LINE = 16384;
 export interface PipeNews {
   /** Answer to HELLO. */
   readonly released?: true;
-  readonly stopping?: true;
+  /**
+   * The system ends. The mask: ends whose peer is gone already, whose pipes therefore end; the partition hears of the stop
+   * only after that, so that nothing is lost that was said before.
+   */
+  readonly stopping?: number;
 }

@@ -1,4 +1,4 @@
-// A toy partition: sends `config.text` over `ping`, and whoever has `config.echo` sends it back over `pong`.
+// A toy partition: sends `config.text`, `config.times` over, by `ping`, and whoever has `config.echo` sends it back over `pong`.
 import { startPartition } from '../../src/sdk/index.ts';
 
 const partition = await startPartition();
@@ -6,7 +6,7 @@ const { config } = partition.start;
 const [sendOver, receiveOver] = config['echo'] === true ? ['pong', 'ping'] : ['ping', 'pong'];
 const out = partition.producer(sendOver);
 const input = partition.consumer(receiveOver);
-const text = new TextEncoder().encode(String(config['text'] ?? ''));
+const text = new TextEncoder().encode(String(config['text'] ?? '').repeat(Number(config['times'] ?? 1)));
 let sent = 0;
 const received: number[] = [];
 

@@ -82,6 +82,8 @@ interface PartitionRecord {
   exited: number | undefined;
   illegal: boolean;
   dead: boolean;
+  /** The kernel has killed it while the system ended, so its death says nothing about it. */
+  killed: boolean;
   killTimer: NodeJS.Timeout | undefined;
   readonly log: LogLines;
 }
@@ -102,6 +104,7 @@ class System {
       exited: undefined,
       illegal: false,
       dead: false,
+      killed: false,
       killTimer: undefined,
       log: new LogLines((text) => emit({ event: 'log', partition: p.name, text })),
     }));
@@ -187,13 +190,13 @@ class System {
     const fault = record.exited === undefined;
     if (!fault) {
       emit({ event: 'exit', partition: name, by: 'exit', status: record.exited! });
-    } else if (this.#ending === undefined) {
+    } else if (!record.killed) {
       const number = signal === null ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0);
       const status = signal === null ? (code ?? 0) : 128 + number;
       const by = record.illegal ? 'illegal-call' : signal === null ? 'process-exit' : 'signal';
       emit({ event: 'exit', partition: name, by, status, ...(signal === null ? {} : { signal }) });
       if (kind === countingKind(this.#plan)) this.#guestFault = true;
-      if (!this.#released) this.#fail(`${name} ended before the system had started`);
+      if (this.#ending === undefined && !this.#released) this.#fail(`${name} ended before the system had started`);
       else if (!this.#canStillEnd()) this.#end('fault', STATUS_GUEST_FAULT);
     }
     this.#endWhenAllAreDead();
@@ -210,13 +213,15 @@ class System {
   #killSoon(partition: number, ms: number): void {
     const record = this.#records[partition];
     clearTimeout(record.killTimer);
-    record.killTimer = setTimeout(() => this.#transport?.kill(partition), ms);
+    record.killTimer = setTimeout(() => {
+      record.killed = true;
+      this.#transport?.kill(partition);
+    }, ms);
   }
 
   #end(why: 'all-guests-done' | 'shutdown' | 'signal' | 'fault', status: number): void {
     if (this.#ending !== undefined) return;
-    const fault = this.#guestFault && status === 0 ? STATUS_GUEST_FAULT : status;
-    this.#ending = { why, status: fault };
+    this.#ending = { why, status };
     clearTimeout(this.#birthTimer);
     if (this.#released) {
       // Drivers still have the guest's last words to bring out.
@@ -226,7 +231,10 @@ class System {
           this.#killSoon(p, this.#records[p].exited === undefined ? STOP_GRACE_MS : EXIT_GRACE_MS);
       });
     } else {
-      this.#plan.partitions.forEach((_, p) => this.#transport?.kill(p));
+      this.#plan.partitions.forEach((_, p) => {
+        this.#records[p].killed = true;
+        this.#transport?.kill(p);
+      });
     }
     this.#endWhenAllAreDead();
   }
@@ -242,8 +250,10 @@ class System {
 
   #endWhenAllAreDead(): void {
     if (this.#ending === undefined || this.#records.some((r) => !r.dead)) return;
-    emit({ event: 'ended', ...this.#ending });
-    leave(this.#ending.status);
+    const { why, status } = this.#ending;
+    const final = status === 0 && this.#guestFault ? STATUS_GUEST_FAULT : status;
+    emit({ event: 'ended', why, status: final });
+    leave(final);
   }
 }
 

@@ -24,7 +24,7 @@ import {
   setNonBlocking,
   systemCall,
 } from './linux.ts';
-import { ENVIRONMENT, findProgram, nodeArguments, readableTrees } from './programs.ts';
+import { ENVIRONMENT, EXTENSION, findProgram, nodeArguments, readableTrees } from './programs.ts';
 import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
 
@@ -84,7 +84,7 @@ export async function openMemoryTransport(
 
   // ---- the spawner, jailed before anything is started
   const spawnerData: SpawnerData = { readable: trees, without: options.without };
-  const spawner = new Worker(new URL('spawner.ts', import.meta.url), { workerData: spawnerData });
+  const spawner = new Worker(new URL(`spawner${EXTENSION}`, import.meta.url), { workerData: spawnerData });
   const born = await new Promise<HelloText>((resolve, reject) => {
     spawner.once('error', reject);
     spawner.once('message', (m: SpawnEvent) => (m.event === 'ready' ? resolve(m.layers) : reject(new Error(m.event))));
@@ -108,7 +108,7 @@ export async function openMemoryTransport(
 
   // ---- the core thread
   const coreData: CoreThreadData = { plan, pages, wakePipes: wakePipes.map(([, write]) => write), bell };
-  const coreThread = new Worker(new URL('core-thread.ts', import.meta.url), { workerData: coreData });
+  const coreThread = new Worker(new URL(`core-thread${EXTENSION}`, import.meta.url), { workerData: coreData });
   await new Promise<void>((resolve, reject) => {
     coreThread.once('error', reject);
     coreThread.once('message', () => resolve());

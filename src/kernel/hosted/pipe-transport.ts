@@ -178,7 +178,7 @@ export function openPipeTransport(
     for (let p = 0; p < k.np; p++) {
       const effects = core.takeEffects(k, p);
       if (effects & core.FX_RELEASE) tellers[p]({ released: true });
-      if (effects & core.FX_STOP) tellers[p]({ stopping: true });
+      if (effects & core.FX_STOP) tellers[p]({ stopping: core.deadPeers(k, p) });
     }
   }
 

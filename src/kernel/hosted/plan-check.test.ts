@@ -60,6 +60,11 @@ const WRONG: readonly (readonly [path: string, value: unknown, message: string])
   ['partitions.0.harts', 0, 'plan.partitions[0].harts: not in 1..8'],
   ['partitions.0.harts', 9, 'plan.partitions[0].harts: not in 1..8'],
   ['partitions.0.config', null, 'plan.partitions[0].config: not an object'],
+  [
+    'partitions.0.config',
+    { text: 'x'.repeat(65536) },
+    'plan.partitions[0].config: longer than 65536 characters of JSON',
+  ],
   ['partitions.0.files', [{ name: 'k', path: 'Image' }], 'plan.partitions[0].files[0].path: not an absolute path'],
   ['partitions.0.files', [{ name: 'k', path: '/a\0b' }], 'plan.partitions[0].files[0].path: not an absolute path'],
   ['partitions.0.terminal', true, 'plan.partitions: more than one terminal'],

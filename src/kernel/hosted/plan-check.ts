@@ -12,6 +12,8 @@ const MIN_RING = 4096;
 const MAX_RING = 16 << 20;
 const MAX_HARTS = 8;
 const MAX_FILES = 16;
+/** Characters of JSON: it goes to the program in an argument, of which Linux takes 128 KiB. */
+const MAX_CONFIG = 65536;
 const MAX_PARTITION_MEMORY = 2 ** 40;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -52,6 +54,8 @@ function checkPartition(value: unknown, place: string, allowedPrograms: readonly
   const found = findProgram(program, allowedPrograms);
   check(found !== undefined, `${place}.program`, 'no such program');
   check(found.kinds.includes(kind), `${place}.program`, `not a program for a ${kind}`);
+  const config = object(f['config'], `${place}.config`);
+  check(JSON.stringify(config).length <= MAX_CONFIG, `${place}.config`, `longer than ${MAX_CONFIG} characters of JSON`);
   const files = list(f['files'], `${place}.files`, MAX_FILES).map((value, i) => {
     const at = `${place}.files[${i}]`;
     const file = object(value, at);
@@ -70,7 +74,7 @@ function checkPartition(value: unknown, place: string, allowedPrograms: readonly
     program,
     memory: integer(f['memory'], `${place}.memory`, 0, MAX_PARTITION_MEMORY),
     harts: integer(f['harts'], `${place}.harts`, kind === 'guest' ? 1 : 0, MAX_HARTS),
-    config: object(f['config'], `${place}.config`),
+    config,
     files,
     terminal: boolean(f['terminal'], `${place}.terminal`),
     mayShutDown: boolean(f['mayShutDown'], `${place}.mayShutDown`),

@@ -4,6 +4,8 @@ import type { PartitionKind } from '../plan.ts';
 import type { JailKind } from './seccomp.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
+/** `.ts` in a checkout's sources, `.js` in what `npm run build` made of them. */
+export const EXTENSION = path.extname(import.meta.filename);
 
 export interface Program {
   /** Absolute path of its main module. */
@@ -18,12 +20,12 @@ const SMALL = ['--max-semi-space-size=1', '--single-threaded-gc'];
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   vmm: {
-    entry: path.join(ROOT, 'src/vmm/hosted/main.ts'),
+    entry: path.join(ROOT, `src/vmm/hosted/main${EXTENSION}`),
     kinds: ['guest'],
     flags: ['--allow-worker', '--max-semi-space-size=8'],
   },
   'drivers/console': {
-    entry: path.join(ROOT, 'src/drivers/console/main.ts'),
+    entry: path.join(ROOT, `src/drivers/console/main${EXTENSION}`),
     kinds: ['driver'],
     flags: SMALL,
   },

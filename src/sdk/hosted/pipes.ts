@@ -179,6 +179,13 @@ export function openPipeLink(start: PartitionStart): MainLink {
       woken?.();
     });
   };
+  /** Ends that must have ended before the stop is heard (PipeNews). */
+  let stopAfter: number | undefined;
+  const hearStop = () => {
+    if (stopAfter === undefined || (Atomics.load(words, W_PEER_DEAD) & stopAfter) !== stopAfter) return;
+    Atomics.store(words, W_STOPPING, 1);
+    wake();
+  };
   const signals: Signals = {
     news(end) {
       Atomics.or(words, W_STREAM_NEWS, 1 << end);
@@ -187,6 +194,7 @@ export function openPipeLink(start: PartitionStart): MainLink {
     dead(end) {
       Atomics.or(words, W_PEER_DEAD, 1 << end);
       wake();
+      hearStop();
     },
   };
   const pumps = start.streams.map(({ direction, pipe }, end) =>
@@ -251,9 +259,9 @@ export function openPipeLink(start: PartitionStart): MainLink {
     for (const line of lines) {
       const news = JSON.parse(line) as PipeNews;
       if (news.released) released?.();
-      if (news.stopping) {
-        Atomics.store(words, W_STOPPING, 1);
-        wake();
+      if (news.stopping !== undefined) {
+        stopAfter = news.stopping;
+        hearStop();
       }
     }
   });

@@ -1,0 +1,276 @@
+// Lives and deaths of the processes (docs/design/seams.md), over shared memory and over pipes.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { whyNoFfi } from '../src/kernel/hosted/linux.ts';
+import { ROOT, TestSystem, between, isAlive, partition, until } from './partitions/system.ts';
+
+const program = (name: string) => path.join(ROOT, 'tests/partitions', `${name}.ts`);
+const [ACT, ECHO, IDLE, WATCH] = ['act', 'echo', 'idle', 'watch'].map(program);
+const line = (from: number, to: number, bytes = 4096) => [{ name: 'line', from, to, bytes }];
+
+/** Processes whose command line contains a text. */
+function processesOf(text: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return pid !== process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
+      } catch {
+        return false;
+      }
+    });
+}
+
+const FORMS = [
+  { form: 'memory', noFfi: false, skip: whyNoFfi() ?? false },
+  { form: 'pipes', noFfi: true, skip: false },
+] as const;
+
+for (const { form, noFfi, skip } of FORMS) {
+  const options = { noFfi };
+  const over = (name: string) => `${name} (${form})`;
+
+  test(over('200,000 bytes there and back through rings of 4 KiB'), { skip }, async () => {
+    const config = { text: 'abcdefghi\n', times: 20_000 };
+    const system = new TestSystem(
+      [partition('a', 'guest', ECHO, { config }), partition('b', 'driver', ECHO, { config: { echo: true } })],
+      [...line(0, 1), ...line(1, 0)].map((s, i) => ({ ...s, name: ['ping', 'pong'][i] })),
+      options,
+    );
+    assert.equal(await system.exited, 7);
+    assert.deepEqual(system.log('a'), ['all came back']);
+    assert.deepEqual(system.events.at(-1), { event: 'ended', why: 'all-guests-done', status: 7 });
+  });
+
+  for (const does of ['last-words', 'worker'] as const) {
+    test(over(`a guest's last bytes arrive when it ends at once: ${does}`), { skip }, async () => {
+      const bytes = 30_001;
+      const system = new TestSystem(
+        [partition('guest', 'guest', ACT, { config: { does, bytes } }), partition('tty', 'driver', WATCH)],
+        line(0, 1, 8192),
+        options,
+      );
+      assert.equal(await system.exited, 3, JSON.stringify(system.events));
+      let sum = 0;
+      for (let i = 0; i < bytes; i++) sum = (sum + ((i * 7 + (i >>> 8)) & 0xff)) & 0xffff;
+      assert.ok(system.log('tty').includes(`${bytes} bytes, sum ${sum}`), system.log('tty').join('; '));
+    });
+  }
+
+  test(
+    over('SIGKILL of a guest leaves kernel and driver alive; the driver learns it and ends the system'),
+    { skip },
+    async () => {
+      const system = new TestSystem(
+        [
+          partition('guest', 'guest', IDLE),
+          partition('other', 'guest', IDLE),
+          partition('tty', 'driver', WATCH, { mayShutDown: true }),
+        ],
+        [...between('line', 0, 2), ...line(1, 2).map((s) => ({ ...s, name: 'second' }))],
+        options,
+      );
+      const { partitions } = await system.waitFor('started');
+      await system.waitFor('log', (e) => e.text === 'watching');
+      process.kill(partitions[0].pid, 'SIGKILL');
+      assert.deepEqual(await system.waitFor('exit'), {
+        event: 'exit',
+        partition: 'guest',
+        by: 'signal',
+        status: 137,
+        signal: 'SIGKILL',
+      });
+      await system.waitFor('log', (e) => e.partition === 'tty' && e.text === 'peer dead');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.deepEqual(
+        [isAlive(system.pid), isAlive(partitions[1].pid), isAlive(partitions[2].pid)],
+        [true, true, true],
+      );
+      assert.equal(system.events.filter((e) => e.event === 'ended').length, 0);
+      system.kill('SIGTERM');
+      assert.equal(await system.exited, 143);
+    },
+  );
+
+  test(
+    over('SIGKILL of the only guest: a driver that may end the system stays, and what it ends with tells of the fault'),
+    { skip },
+    async () => {
+      const system = new TestSystem(
+        [
+          partition('guest', 'guest', IDLE),
+          partition('tty', 'driver', WATCH, { mayShutDown: true, config: { shutDown: true } }),
+        ],
+        line(0, 1),
+        options,
+      );
+      const { partitions } = await system.waitFor('started');
+      await system.waitFor('log', (e) => e.text === 'watching');
+      process.kill(partitions[0].pid, 'SIGKILL');
+      assert.equal(await system.exited, 1);
+      assert.deepEqual(system.events.at(-1), { event: 'ended', why: 'shutdown', status: 1 });
+      assert.deepEqual(system.log('tty').slice(-2), ['peer dead', 'stopping']);
+    },
+  );
+
+  test(over('SIGKILL of the driver leaves the guest running; the guest learns it'), { skip }, async () => {
+    const system = new TestSystem(
+      [partition('guest', 'guest', WATCH), partition('tty', 'driver', IDLE, { mayShutDown: true })],
+      between('line', 0, 1),
+      options,
+    );
+    const { partitions } = await system.waitFor('started');
+    await system.waitFor('log', (e) => e.text === 'watching');
+    process.kill(partitions[1].pid, 'SIGKILL');
+    await system.waitFor('exit', (e) => e.partition === 'tty' && e.by === 'signal');
+    await system.waitFor('log', (e) => e.partition === 'guest' && e.text === 'peer dead');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual([isAlive(system.pid), isAlive(partitions[0].pid)], [true, true]);
+    system.kill('SIGINT');
+    assert.equal(await system.exited, 130);
+    assert.deepEqual(system.events.at(-1), { event: 'ended', why: 'signal', status: 130 });
+  });
+
+  test(over('SIGKILL of the kernel process leaves nothing behind'), { skip }, async () => {
+    const system = new TestSystem(
+      [
+        partition('guest', 'guest', IDLE),
+        partition('worker', 'guest', ACT, { config: { does: 'worker', bytes: 1e9 } }),
+        partition('tty', 'driver', IDLE),
+      ],
+      line(1, 2),
+      options,
+    );
+    const { partitions } = await system.waitFor('started');
+    assert.ok(partitions.every((p) => isAlive(p.pid)));
+    system.kill('SIGKILL');
+    assert.equal(await system.exited, null);
+    assert.ok(
+      await until(() => partitions.every((p) => !isAlive(p.pid)), 3000),
+      `left: ${partitions.filter((p) => isAlive(p.pid)).map((p) => p.name)}`,
+    );
+  });
+
+  test(over('SIGKILL of the kernel process during the birth leaves nothing behind'), { skip }, async () => {
+    for (const ms of [60, 120, 180, 240]) {
+      const name = `birth-${form}-${process.pid}-${ms}`;
+      const system = new TestSystem([partition(name, 'guest', IDLE)], [], options);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      system.kill('SIGKILL');
+      await system.exited;
+      assert.ok(await until(() => processesOf(name).length === 0, 3000), `left after ${ms} ms`);
+    }
+  });
+
+  test(over('the kernel process and all partitions die with their caller'), { skip }, async () => {
+    const name = `orphan-${form}-${process.pid}`;
+    const caller = spawn(
+      process.execPath,
+      [
+        '--no-warnings',
+        '--input-type=module',
+        '-e',
+        `const { TestSystem, partition } = await import(${JSON.stringify(path.join(ROOT, 'tests/partitions/system.ts'))});
+         const system = new TestSystem([partition(${JSON.stringify(name)}, 'guest', ${JSON.stringify(IDLE)})], [], ${JSON.stringify(options)});
+         await system.waitFor('started');
+         console.log(system.pid);`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const kernel = Number(
+      await new Promise<string>((resolve) => caller.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString()))),
+    );
+    assert.ok(isAlive(kernel) && processesOf(name).length > 0);
+    caller.kill('SIGKILL');
+    assert.ok(await until(() => !isAlive(kernel) && processesOf(name).length === 0, 3000));
+  });
+
+  test(over('the status is that of the first guest that ends with another than 0'), { skip }, async () => {
+    const system = new TestSystem(
+      [0, 5].map((status, i) => partition(`g${i}`, 'guest', IDLE, { config: { status } })),
+      [],
+      options,
+    );
+    assert.equal(await system.exited, 5);
+  });
+
+  test(over('SHUTDOWN without the right ends the caller alone'), { skip }, async () => {
+    const system = new TestSystem(
+      [partition('guest', 'guest', IDLE), partition('evil', 'app', ACT, { config: { does: 'shut-down' } })],
+      [],
+      options,
+    );
+    const exit = await system.waitFor('exit');
+    assert.deepEqual([exit.partition, exit.by], ['evil', 'illegal-call']);
+    const started = await system.waitFor('started');
+    assert.ok(isAlive(started.partitions[0].pid));
+    system.kill('SIGTERM');
+    await system.exited;
+  });
+
+  test(over('a crash is a fault: its words are logged, its status is told'), { skip }, async () => {
+    const system = new TestSystem([partition('guest', 'guest', ACT, { config: { does: 'crash' } })], [], options);
+    assert.equal(await system.exited, 1);
+    assert.ok(
+      system.log('guest').some((text) => text.includes('crashed on purpose')),
+      system.log('guest').join('\n'),
+    );
+    const exit = await system.waitFor('exit');
+    assert.equal(exit.by, 'process-exit');
+    assert.deepEqual(system.events.at(-1), { event: 'ended', why: 'fault', status: 1 });
+  });
+
+  test(over('a partition that ends before HELLO keeps the system from starting'), { skip }, async () => {
+    const system = new TestSystem(
+      [partition('guest', 'guest', IDLE), partition('tty', 'driver', ACT, { config: { does: 'early' } })],
+      [],
+      options,
+    );
+    assert.equal(await system.exited, 70);
+    assert.equal(
+      system.events.some((e) => e.event === 'started'),
+      false,
+    );
+    const refused = await system.waitFor('refused');
+    assert.equal(refused.reason, 'tty ended before the system had started');
+  });
+
+  test(over('RESET is reported'), { skip }, async () => {
+    const system = new TestSystem([partition('guest', 'guest', ACT, { config: { does: 'reset' } })], [], options);
+    assert.equal(await system.exited, 0);
+    assert.deepEqual(await system.waitFor('reset'), { event: 'reset', partition: 'guest' });
+  });
+}
+
+test('a plan that is wrong is refused with its reason, and nothing is started', async () => {
+  const system = new TestSystem([partition('guest', 'guest', IDLE, { harts: 9 })], []);
+  assert.equal(await system.exited, 2);
+  assert.deepEqual(system.events, [
+    { event: 'refused', reason: 'plan.partitions[0].harts: not in 1..8' },
+    { event: 'ended', why: 'fault', status: 2 },
+  ]);
+});
+
+test('a file that cannot be opened is refused with its reason', async () => {
+  const files = [{ name: 'kernel', path: '/nonexistent/Image' }];
+  const system = new TestSystem([partition('guest', 'guest', IDLE, { files })], []);
+  assert.equal(await system.exited, 2);
+  const refused = await system.waitFor('refused');
+  assert.match(refused.reason, /^guest: file kernel: ENOENT/);
+});
+
+test('calls without end are held to their budget', { skip: whyNoFfi() ?? false }, async () => {
+  const ms = 500;
+  const system = new TestSystem(
+    [partition('flood', 'guest', ACT, { config: { does: 'flood', ms } }), partition('tty', 'driver', IDLE)],
+    line(0, 1),
+  );
+  assert.equal(await system.exited, 0);
+  const calls = Number(/(\d+) calls/.exec(system.log('flood').join(' '))?.[1]);
+  // 500 in a frame of 10 ms; a frame more for each end
+  assert.ok(calls > 100 && calls <= 500 * (ms / 10 + 2), `${calls} calls`);
+});
