@@ -1,10 +1,11 @@
 // The kernel process as the command line sees it: a plan goes in, events come out (docs/design/seams.md).
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KernelEvent, Plan } from '../kernel/plan.ts';
 
-const PROGRAM = fileURLToPath(new URL('../kernel/hosted/main.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL(`../kernel/hosted/main${extname(import.meta.filename)}`, import.meta.url));
 const FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning'];
 /** A second request to stop kills at once, unless it is the same Ctrl-C on its two ways (terminal and launcher). */
 const SAME_REQUEST_MS = 500;

@@ -1,6 +1,7 @@
 // The guest's machine as the I/O thread sees it: boot, console streams, power-off and restart.
 
 import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { ISA, Machine } from '../../riscv/index.ts';
@@ -131,7 +132,7 @@ export class Guest {
         devices,
         ...(around.partition ? { partition: around.partition } : {}),
       };
-      const worker = new Worker(new URL('hart.ts', import.meta.url), { workerData });
+      const worker = new Worker(new URL(`hart${path.extname(import.meta.filename)}`, import.meta.url), { workerData });
       worker.on('message', (message: HartMessage) => this.#onMessage(message));
       worker.on('error', (error: Error) => around.failed(`hart ${index}: ${error.stack ?? error.message}`));
       return worker;

@@ -1,0 +1,21 @@
+// Which form of src/ runs: dist/ (built JavaScript) while it is newer than every source, else the TypeScript itself.
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '..');
+
+/** True when a file below `folder` was changed after `time` (ms). */
+function changedAfter(folder, time) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).some(
+    (entry) =>
+      entry.isFile() && entry.name.endsWith('.ts') && statSync(join(entry.parentPath, entry.name)).mtimeMs > time,
+  );
+}
+
+/** Path of the main module of the command. */
+export function mainModule() {
+  const built = join(root, 'dist/package.json');
+  const sources = join(root, 'src');
+  const fresh = existsSync(built) && !(existsSync(sources) && changedAfter(sources, statSync(built).mtimeMs));
+  return join(root, fresh ? 'dist/src/cli/main.js' : 'src/cli/main.ts');
+}
