@@ -1,10 +1,15 @@
 // Which form of src/ runs: dist/ (built JavaScript) while it is newer than every source, else the TypeScript itself.
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const root = resolve(import.meta.dirname, '..');
+const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** True when a file below `folder` was changed after `time` (ms). */
+/**
+ * True when a file below `folder` was changed after `time` (ms).
+ * @param {string} folder
+ * @param {number} time
+ */
 function changedAfter(folder, time) {
   return readdirSync(folder, { recursive: true, withFileTypes: true }).some(
     (entry) =>

@@ -1,4 +1,4 @@
-// Whole runs: the real kernel process and console driver, and a fake guest (test/fake-guest.ts).
+// Whole runs: the real kernel process and console driver, and a fake guest (tests/fake-guest.ts).
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import type { Io } from './io.ts';
 import type { Step } from './script.ts';
 import { type Outcome, runSession, type SessionOptions } from './session.ts';
 
-const GUEST = fileURLToPath(new URL('test/fake-guest.ts', import.meta.url));
+const GUEST = fileURLToPath(new URL('tests/fake-guest.ts', import.meta.url));
 
 function plan(): Plan {
   const text = `

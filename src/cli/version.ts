@@ -1,9 +1,10 @@
 // What is running: for `virtsec version`, the boot banner and reports of faults.
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 
-/** The package's folder, with its trailing slash. */
-export const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
+/** The folder with package.json, src and, once built, dist: this module runs from either of the two. */
+const root = path.resolve(import.meta.dirname, '../..');
+export const PACKAGE = path.basename(root) === 'dist' ? path.dirname(root) : root;
 
 export interface Versions {
   readonly virtsec: string;
@@ -13,7 +14,7 @@ export interface Versions {
 }
 
 export function versions(): Versions {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(path.join(PACKAGE, 'package.json'), 'utf8');
   const { version } = JSON.parse(text) as { version: string };
   const { node, v8 } = process.versions;
   return { virtsec: version, node, v8, platform: `${process.platform}-${process.arch}` };

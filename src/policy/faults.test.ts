@@ -1,4 +1,4 @@
-// The corpus of wrong descriptions: each file of test/faults/ holds a description with one fault, a line of `=====`, and the
+// The corpus of wrong descriptions: each file of tests/faults/ holds a description with one fault, a line of `=====`, and the
 // exact message. After a wanted change: VIRTSEC_WRITE_MESSAGES=1 node --test src/policy/faults.test.ts, and read the
 // difference.
 import assert from 'node:assert/strict';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readDescription } from './index.ts';
 
-const folder = fileURLToPath(new URL('test/faults/', import.meta.url));
+const folder = fileURLToPath(new URL('tests/faults/', import.meta.url));
 const host = { fileExists: (path: string) => path === 'there', images: ['debian'] };
 
 const cases = globSync(`${folder}*.txt`)
