@@ -183,6 +183,24 @@ test('ELF: segments, zeroed memory, link addresses, HTIF symbols', () => {
   assert.equal(loaded(loadKernel(r, linked, decompress)).entry, 0x8000_0002);
 });
 
+test('headers that a linker puts below RAM are left out, anything else there is refused', () => {
+  const r = ram();
+  const file = Buffer.alloc(0x1000 + 4);
+  const headers = elf([{ at: 0x7fff_f000n, bytes: Buffer.alloc(0), memory: 0x1004n }], 0x8000_0000n).subarray(
+    0,
+    64 + 56,
+  );
+  file.set(headers);
+  file.writeBigUInt64LE(0n, 64 + 8);
+  file.writeBigUInt64LE(0x1004n, 64 + 32);
+  file.writeUInt16LE(0, 60);
+  file.write('code', 0x1000);
+  assert.equal(loaded(loadKernel(r, file, decompress)).entry, BASE);
+  assert.equal(Buffer.from(r.bytes.subarray(0, 5)).toString('latin1'), 'code\0');
+  file[0xfff] = 1;
+  refused(loadKernel(r, file, decompress), 'image.outside-ram');
+});
+
 test('wrong ELF programs are refused; symbols outside RAM are not there', () => {
   const r = ram();
   const segment = { at: 0x8000_0000n, bytes: Buffer.from('code') };

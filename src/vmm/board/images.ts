@@ -211,8 +211,14 @@ function loadElf(ram: Ram, bytes: Uint8Array): Loaded | ImageError {
     if (inMemory === 0) continue;
     if (inFile > inMemory || offset + inFile > bytes.length) return damaged(`segment ${i} lies outside the file`);
     const target = u64(data, header + 24);
-    if (target < ram.base || target + inMemory > ram.base + ram.bytes.length) return outside('ELF program');
-    ram.bytes.set(bytes.subarray(offset, offset + inFile), target - ram.base);
+    // Linkers like to put the file's own headers in front of the first segment, here below RAM: nobody reads them there.
+    const below = Math.min(inFile, Math.max(0, ram.base - target));
+    const isPadding = bytes
+      .subarray(Math.max(offset, at + count * entryBytes), offset + below)
+      .every((byte) => byte === 0);
+    if (!isPadding || target + below < ram.base || target + inMemory > ram.base + ram.bytes.length)
+      return outside('ELF program');
+    ram.bytes.set(bytes.subarray(offset + below, offset + inFile), target + below - ram.base);
     ram.bytes.fill(0, target - ram.base + inFile, target - ram.base + inMemory);
     segments.push({ virtual: u64(data, header + 16), physical: target, bytes: inMemory });
   }
