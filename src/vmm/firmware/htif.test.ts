@@ -24,7 +24,7 @@ const tohost = (value: bigint): number => {
 const answered = (): bigint => words.getBigUint64(16, true);
 
 test('tohost = (status << 1) | 1 ends the program', () => {
-  assert.equal(tohost(0n), h.HTIF_RUN);
+  assert.equal(tohost(0n), h.HTIF_SILENT);
   assert.equal(tohost(1n), h.HTIF_EXIT);
   assert.equal(s[h.H_STATUS], 0);
   assert.equal(tohost((7n << 1n) | 1n), h.HTIF_EXIT);
@@ -36,7 +36,7 @@ test('tohost = (status << 1) | 1 ends the program', () => {
 });
 
 test('console putchar and getchar, acknowledged in fromhost; a full console waits', () => {
-  assert.equal(tohost((1n << 56n) | (1n << 48n) | 0x41n), h.HTIF_RUN);
+  assert.equal(tohost((1n << 56n) | (1n << 48n) | 0x41n), h.HTIF_SERVED);
   assert.equal(u.uartPeekSent(uart, 0), 0x41);
   assert.equal(answered() >> 48n, 0x0101n);
   assert.equal(words.getBigUint64(8, true), 0n);
@@ -55,7 +55,7 @@ test('system calls: write and exit; wrong addresses are errors', () => {
     return tohost(BigInt(RAM + block));
   };
   ram.set(Buffer.from('ok'), 0x200);
-  assert.equal(syscall(64n, 1n, BigInt(RAM + 0x200), 2n), h.HTIF_RUN);
+  assert.equal(syscall(64n, 1n, BigInt(RAM + 0x200), 2n), h.HTIF_SERVED);
   assert.equal(words.getBigInt64(block, true), 2n);
   assert.equal(answered(), 1n);
   assert.equal(u.uartSent(uart), 2);
@@ -67,6 +67,6 @@ test('system calls: write and exit; wrong addresses are errors', () => {
   assert.equal(words.getBigInt64(block, true), -38n);
   assert.equal(syscall(93n, 3n), h.HTIF_EXIT);
   assert.equal(s[h.H_STATUS], 3);
-  assert.equal(tohost(2n), h.HTIF_RUN);
-  assert.equal(tohost(BigInt(RAM + 4096 - 62)), h.HTIF_RUN);
+  assert.equal(tohost(2n), h.HTIF_SERVED);
+  assert.equal(tohost(BigInt(RAM + 4096 - 62)), h.HTIF_SERVED);
 });

@@ -15,8 +15,11 @@ export const H_FROMHOST = 1;
 export const H_STATUS = 2;
 export const HTIF_WORDS = 4;
 
-export const HTIF_RUN = 0;
-export const HTIF_EXIT = 1;
+/** Nothing was asked. */
+export const HTIF_SILENT = 0;
+/** A request was served, or waits for the console. */
+export const HTIF_SERVED = 1;
+export const HTIF_EXIT = 2;
 
 const DEVICE_SYSCALL = 0;
 const DEVICE_CONSOLE = 1;
@@ -30,24 +33,24 @@ const SYS_EXIT = 93;
 const ENOSYS = 38;
 const EFAULT = 14;
 
-/** Serves what lies in `tohost`: HTIF_EXIT when the program has ended (status in H_STATUS), else HTIF_RUN. */
+/** Serves what lies in `tohost`: HTIF_EXIT when the program has ended (status in H_STATUS). */
 export function htifPoll(s: Int32Array, uart: Int32Array): number {
   const at = s[H_TOHOST];
   const low = ramWord(at);
   const high = ramWord(at + 4);
-  if (low === 0 && high === 0) return HTIF_RUN;
+  if (low === 0 && high === 0) return HTIF_SILENT;
   const device = (high >> 24) & 0xff;
   const command = (high >> 16) & 0xff;
   if (device === DEVICE_CONSOLE && command === CONSOLE_WRITE) {
-    if (!uartSend(uart, low)) return HTIF_RUN; // no room: stays in `tohost` until the next poll
+    if (!uartSend(uart, low)) return HTIF_SERVED; // no room: stays in `tohost` until the next poll
     done(s, device, command, low & 0xff);
-    return HTIF_RUN;
+    return HTIF_SERVED;
   }
   if (device === DEVICE_CONSOLE && command === CONSOLE_READ) {
     const byte = uartTakeHeld(uart);
-    if (byte < 0) return HTIF_RUN;
+    if (byte < 0) return HTIF_SERVED;
     done(s, device, command, byte | 0x100);
-    return HTIF_RUN;
+    return HTIF_SERVED;
   }
   if (device === DEVICE_SYSCALL && command === 0) {
     // Odd: the program has ended with (payload >> 1).
@@ -55,7 +58,7 @@ export function htifPoll(s: Int32Array, uart: Int32Array): number {
     return syscall(s, uart, low, high & 0xffff);
   }
   done(s, device, command, 0);
-  return HTIF_RUN;
+  return HTIF_SERVED;
 }
 
 function exit(s: Int32Array, low: number, high: number): number {
@@ -78,7 +81,7 @@ function syscall(s: Int32Array, uart: Int32Array, low: number, high: number): nu
   const block = ramOffset(low, high, SYSCALL_BLOCK_BYTES);
   if (block < 0) {
     done(s, DEVICE_SYSCALL, 0, 1);
-    return HTIF_RUN;
+    return HTIF_SERVED;
   }
   const number = ramWord(block);
   if (number === SYS_EXIT) return exit(s, ramWord(block + 8) & 0x7fff_ffff, 0);
@@ -90,7 +93,7 @@ function syscall(s: Int32Array, uart: Int32Array, low: number, high: number): nu
     if (from >= 0) {
       // Writes what fits, as write(2) may; none at all is tried again at the next poll.
       const room = uartSendRoom(uart);
-      if (room <= 0 && bytes > 0) return HTIF_RUN;
+      if (room <= 0 && bytes > 0) return HTIF_SERVED;
       result = bytes < room ? bytes : room;
       for (let i = 0; i < result; i++) uartSend(uart, ramByte(from + i));
     }
@@ -98,5 +101,5 @@ function syscall(s: Int32Array, uart: Int32Array, low: number, high: number): nu
   setRamWord(block, result);
   setRamWord(block + 4, result >> 31);
   done(s, DEVICE_SYSCALL, 0, 1);
-  return HTIF_RUN;
+  return HTIF_SERVED;
 }

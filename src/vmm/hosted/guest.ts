@@ -70,7 +70,7 @@ export interface Line {
 export interface Surroundings {
   /** The streams behind each UART (as UARTS); undefined: nothing is plugged in. */
   readonly lines: readonly (Line | undefined)[];
-  /** For the hart threads; undefined: they leave the streams to this thread. */
+  /** For the hart threads. */
   readonly partition?: SharedPartition;
   log(text: string): void;
   /** The guest restarts. */
@@ -130,6 +130,7 @@ export class Guest {
         harts,
         clock,
         devices,
+        writesStreams: around.partition?.start.transport === 'memory',
         ...(around.partition ? { partition: around.partition } : {}),
       };
       const worker = new Worker(new URL(`hart${path.extname(import.meta.filename)}`, import.meta.url), { workerData });

@@ -6,7 +6,7 @@ import { type Bus, Hart, Machine, type SharedMachine } from '../../riscv/index.t
 import { attachPartition, sealThread, type SharedPartition } from '../../sdk/index.ts';
 import { boardDeadline, boardRead, boardTick, boardWrite, type Signals } from '../board/virt.ts';
 import { uartHoldRoom, uartSendRoom, uartSent } from '../devices/ns16550a.ts';
-import { H_STATUS, HTIF_EXIT, htifPoll } from '../firmware/htif.ts';
+import { H_STATUS, HTIF_EXIT, HTIF_SILENT, htifPoll } from '../firmware/htif.ts';
 import * as sbi from '../firmware/sbi.ts';
 import { attachGuestMemory } from './guest-memory.ts';
 import { lock, unlock } from './lock.ts';
@@ -37,8 +37,12 @@ export interface HartStart {
   readonly index: number;
   readonly harts: number;
   readonly clock: Clock;
-  /** Undefined: only the I/O thread reaches the streams. */
   readonly partition?: SharedPartition;
+  /**
+   * True: this thread writes into the streams itself. False: it leaves them to the I/O thread, because their other side is
+   * served there (pipes), and a hart that waits for it with the machine's lock held would wait for ever.
+   */
+  readonly writesStreams: boolean;
   /** Name of the stream behind each UART. */
   readonly devices: Readonly<Record<string, string>>;
 }
@@ -55,9 +59,9 @@ export type HartMessage =
 
 /** Instructions between looks at the clock, HTIF and output: some 4 ms. */
 const BUDGET = 1_000_000;
-/** A test program that has ended spins: look more often. */
-const HTIF_BUDGET = 50_000;
 const SMALLEST_BUDGET = 2_000;
+/** A program that speaks HTIF waits for each answer: look often while it does, and more seldom when it is silent. */
+const HTIF_BUDGET = 65_536;
 /** A hart retires at most about this many instructions in a tick of 100 ns. */
 const INSTRUCTIONS_PER_TICK = 30;
 /** Sent bytes that are passed on at once; fewer wait until the guest pauses. */
@@ -85,8 +89,9 @@ const { control, board } = state;
 
 const partition = start.partition && attachPartition(start.partition);
 const outputs: (Producer | undefined)[] | undefined =
-  partition &&
-  UARTS.map((uart) => (start.devices[uart] === undefined ? undefined : partition.producer(start.devices[uart])));
+  partition && start.writesStreams
+    ? UARTS.map((uart) => (start.devices[uart] === undefined ? undefined : partition.producer(start.devices[uart])))
+    : undefined;
 
 function tell(message: HartMessage): void {
   parentPort!.postMessage(message);
@@ -132,13 +137,18 @@ const bus: Bus = {
 };
 
 const hart = new Hart(machine, me, bus);
+let htifBudget = SMALLEST_BUDGET;
+
+function pollHtif(): void {
+  const what = htifPoll(state.htif, board.uart0);
+  htifBudget = what === HTIF_SILENT ? Math.min(HTIF_BUDGET, 2 * htifBudget) : SMALLEST_BUDGET;
+  if (what === HTIF_EXIT) stop(REQUEST_POWER_OFF, state.htif[H_STATUS]);
+}
 
 /** What is due at every return of run(): timers, HTIF, output, input that waited for room. Returns the next deadline. */
 function tick(): number {
   return state.locked(() => {
-    if (control[C_HTIF] !== 0 && htifPoll(state.htif, board.uart0) === HTIF_EXIT) {
-      stop(REQUEST_POWER_OFF, state.htif[H_STATUS]);
-    }
+    if (control[C_HTIF] !== 0) pollHtif();
     flush();
     boardTick(board);
     for (const [i, uart] of UARTS.entries()) {
@@ -152,7 +162,7 @@ function tick(): number {
 }
 
 function budget(deadline: number): number {
-  const most = control[C_HTIF] !== 0 ? HTIF_BUDGET : BUDGET;
+  const most = control[C_HTIF] !== 0 ? htifBudget : BUDGET;
   if (deadline === Infinity) return most;
   const left = (deadline - ticks(start.clock)) * INSTRUCTIONS_PER_TICK;
   return Math.max(SMALLEST_BUDGET, Math.min(most, left));
@@ -284,5 +294,5 @@ function main(): never {
   }
 }
 
-if (partition) sealThread(start.partition!.start);
+if (start.partition) sealThread(start.partition.start);
 main();
