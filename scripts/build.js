@@ -18,6 +18,7 @@ if (result.status !== 0) {
   process.exit(result.status ?? 1);
 }
 copyFileSync(join(root, 'src/policy/schema.json'), join(root, 'dist/src/policy/schema.json'));
+/** @param {unknown} value */
 const built = (value) => JSON.parse(JSON.stringify(value).replaceAll('.ts"', '.js"'));
 const description = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const { name, version, type, imports } = description;
