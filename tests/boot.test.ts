@@ -28,9 +28,11 @@ const expect = (pattern: string): Words => ['--expect', pattern];
 const PROMPT = expect('# $');
 const POWER_OFF = send('poweroff -f');
 
-function run(...words: readonly Words[]): Promise<Ended> {
-  return virtsec(['run', path.join(root, 'systems/hello'), '--timeout', TIMEOUT, ...words.flat()]);
+function runSystem(system: string, ...words: readonly Words[]): Promise<Ended> {
+  return virtsec(['run', path.join(root, 'systems', system), '--timeout', TIMEOUT, ...words.flat()]);
 }
+
+const run = (...words: readonly Words[]): Promise<Ended> => runSystem('hello', ...words);
 
 function endedWell(ended: Ended): void {
   const said = `${ended.stdout.slice(-3000)}\n--- standard error\n${ended.stderr.slice(-3000)}`;
@@ -123,6 +125,13 @@ test('two harts', async (t) => {
     POWER_OFF,
   );
   endedWell(ended);
+});
+
+test('two guests, each in a partition of its own', async (t) => {
+  if (!(await haveImages(t))) return;
+  const ended = await runSystem('two-consoles', ['--console', 'right'], send('echo here-$((1+1))'), expect('^here-2$'));
+  endedWell(ended);
+  assert.match(ended.stderr, /^ +left +guest [^]*^ +right +guest /m);
 });
 
 test('a kernel that panics is what its console says, and the command goes on', async (t) => {

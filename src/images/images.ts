@@ -39,7 +39,10 @@ export interface GuestImage {
 export interface FirmwareImage {
   readonly name: string;
   readonly description: string;
-  /** Starts at the RAM's base and jumps to base + 2 MiB. Absolute path. */
+  /**
+   * Starts at the RAM's base and jumps to base + 2 MiB, with the device tree copied to base + 34 MiB: into any kernel of more
+   * than 32 MiB, Debian's for one (OpenSBI, platform/generic/objects.mk). Absolute path.
+   */
   readonly jump: string;
   /** Told by `struct fw_dynamic_info` in a2 where to go (OpenSBI, docs/firmware/fw_dynamic.md). Absolute path. */
   readonly dynamic: string;
