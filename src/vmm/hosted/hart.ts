@@ -267,8 +267,9 @@ function step(deadline: number): number {
     case 'budget':
     case 'kicked':
     case 'breakpoint':
-      return tick();
+      break;
   }
+  return tick();
 }
 
 function main(): never {
