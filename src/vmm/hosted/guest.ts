@@ -72,7 +72,6 @@ export interface Surroundings {
   readonly lines: readonly (Line | undefined)[];
   /** For the hart threads. */
   readonly partition?: SharedPartition;
-  log(text: string): void;
   /** The guest restarts. */
   restarted(): void;
   /** The guest is off: exit status 0..255. */

@@ -42,7 +42,6 @@ const lines = UARTS.map((uart) => {
 const guest = new Guest(configuration, images, {
   lines,
   partition: partition.share(),
-  log: (text) => partition.log(text),
   restarted: () => partition.reset(),
   ended: (status) => partition.exit(status),
   failed(text) {
