@@ -1,6 +1,7 @@
 // The jail around partitions, tried from inside (tests/jail/): with all layers nothing gets out; each layer, alone, stops
 // what it is there to stop; and with none everything gets out, so that these tests can fail.
 import assert from 'node:assert/strict';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -170,4 +171,30 @@ test('an own uid alone stops signals', { skip: skipUid }, async () => {
     'native signal': 'errno 1',
     'js signal': 'EPERM',
   });
+});
+
+test('a partition holds what the plan gives it and nothing else; streams go one way', { skip }, async () => {
+  const INVENTORY = path.join(ROOT, 'tests/jail/inventory.ts');
+  const own = readFileSync(import.meta.filename);
+  const leak = openSync(path.join(ROOT, 'package.json'), 'r');
+  const system = new TestSystem(
+    [
+      partition('a', 'guest', INVENTORY, { files: [{ name: 'kernel', path: import.meta.filename }] }),
+      partition('b', 'guest', INVENTORY),
+    ],
+    [{ name: 'line', from: 0, to: 1, bytes: 4096 }],
+    { inherited: [leak], environment: { LEAK: '1' } },
+  );
+  assert.equal(await system.exited, 0, system.kernelLog);
+  closeSync(leak);
+  const EACCES = -13;
+  const environment = 'environment MALLOC_ARENA_MAX UV_THREADPOOL_SIZE';
+  const files = system.log('a').filter((text) => text.startsWith('file'));
+  assert.equal(files.length, 1);
+  assert.match(files[0], new RegExp(`of ${own.length} bytes$`));
+  assert.deepEqual(
+    system.log('a').filter((text) => !files.includes(text)),
+    [environment, 'line out data: 0', `line out progress: ${EACCES}`],
+  );
+  assert.deepEqual(system.log('b'), [environment, `line in data: ${EACCES}`, 'line in progress: 0']);
 });

@@ -151,7 +151,10 @@ for (const { form, noFfi, skip } of FORMS) {
     assert.equal(await system.exited, null);
     assert.ok(
       await until(() => partitions.every((p) => !isAlive(p.pid)), 3000),
-      `left: ${partitions.filter((p) => isAlive(p.pid)).map((p) => p.name)}`,
+      `left: ${partitions
+        .filter((p) => isAlive(p.pid))
+        .map((p) => p.name)
+        .join(' ')}`,
     );
   });
 

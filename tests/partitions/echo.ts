@@ -2,11 +2,11 @@
 import { startPartition } from '../../src/sdk/index.ts';
 
 const partition = await startPartition();
-const { config } = partition.start;
-const [sendOver, receiveOver] = config['echo'] === true ? ['pong', 'ping'] : ['ping', 'pong'];
+const config = partition.start.config as { text?: string; times?: number; echo?: boolean };
+const [sendOver, receiveOver] = config.echo === true ? ['pong', 'ping'] : ['ping', 'pong'];
 const out = partition.producer(sendOver);
 const input = partition.consumer(receiveOver);
-const text = new TextEncoder().encode(String(config['text'] ?? '').repeat(Number(config['times'] ?? 1)));
+const text = new TextEncoder().encode((config.text ?? '').repeat(config.times ?? 1));
 let sent = 0;
 const received: number[] = [];
 
@@ -39,7 +39,7 @@ function sendAndCompare(): boolean {
 }
 
 function work(stopping: boolean): void {
-  if (config['echo'] === true) echo();
+  if (config.echo === true) echo();
   else sendAndCompare();
   if (stopping) partition.exit(0);
 }

@@ -1,6 +1,6 @@
 // Starts a kernel process as the command does (docs/design/seams.md), with test programs as partitions.
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -44,6 +44,9 @@ export interface Options {
   readonly noFfi?: boolean;
   /** Descriptors of the terminal, both or neither. */
   readonly terminal?: readonly [number, number];
+  /** Further descriptors and variables that the kernel process finds, and must not pass on. */
+  readonly inherited?: readonly number[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export class TestSystem {
@@ -58,6 +61,11 @@ export class TestSystem {
   constructor(partitions: readonly PlanPartition[], streams: readonly PlanStream[], options: Options = {}) {
     const plan: Plan = { virtsec: 1, system: 'test', partitions, streams };
     const programs = new Set(partitions.map((p) => p.program).filter((program) => program.startsWith('/')));
+    const stdio: StdioOptions = [
+      ...(['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] as const),
+      ...(options.terminal ?? (['ignore', 'ignore'] as const)),
+      ...(options.inherited ?? []),
+    ];
     this.#child = spawn(
       process.execPath,
       [
@@ -67,8 +75,8 @@ export class TestSystem {
         ...(options.without ?? []).flatMap((layer) => ['--without-layer', layer]),
       ],
       {
-        env: options.noFfi === true ? { VIRTSEC_NO_FFI: '1' } : {},
-        stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...(options.terminal ?? [])],
+        env: { ...options.environment, ...(options.noFfi === true ? { VIRTSEC_NO_FFI: '1' } : {}) },
+        stdio,
       },
     );
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.kernelLog += chunk.toString()));

@@ -61,7 +61,6 @@ export function createTables(plan: Plan): core.Kernel {
 export type CoreEvent =
   | { readonly event: 'ready' }
   | { readonly event: 'hello'; readonly partition: number; readonly text: string; readonly allHeld: boolean }
-  | { readonly event: 'buried'; readonly partition: number; readonly allHeld: boolean }
   | { readonly event: 'log'; readonly partition: number; readonly text: string }
   | { readonly event: 'reset'; readonly partition: number }
   | {

@@ -161,7 +161,6 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       else {
         core.died(k, request.partition);
         close(request.partition);
-        tell({ event: 'buried', partition: request.partition, allHeld: core.allHeld(k) === 1 });
       }
     }
   }

@@ -217,7 +217,7 @@ export function whyNoFfi(): string | undefined {
 let loaded: typeof Ffi | undefined;
 function ffi(): typeof Ffi | undefined {
   // Not a static import: on another host the kernel must still load, and then uses pipes.
-  if (loaded === undefined && process.permission?.has('ffi') !== false) {
+  if (loaded === undefined && (process.permission === undefined || process.permission.has('ffi'))) {
     try {
       loaded = createRequire(import.meta.url)('node:ffi') as typeof Ffi;
     } catch {

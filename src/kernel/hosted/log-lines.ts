@@ -23,11 +23,15 @@ export class LogLines {
   bytes(chunk: Uint8Array): void {
     const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split('\n');
     this.#rest = (lines.pop() ?? '').slice(0, MAX_LINE);
-    for (const line of lines) this.line(line);
+    for (const line of lines) this.#line(line);
   }
 
-  /** One text, as a whole. */
-  line(text: string): void {
+  /** A text that came as a whole. */
+  text(text: string): void {
+    for (const line of text.split('\n')) this.#line(line);
+  }
+
+  #line(text: string): void {
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) {
       if (this.#dropped > 0) this.#write(`[${this.#dropped} lines dropped]`);
@@ -41,7 +45,7 @@ export class LogLines {
 
   /** The partition is dead: what is left of its last line. */
   end(): void {
-    if (this.#rest !== '') this.line(this.#rest);
+    if (this.#rest !== '') this.#line(this.#rest);
     this.#rest = '';
   }
 }

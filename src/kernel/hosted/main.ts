@@ -124,6 +124,7 @@ class System {
       noFfi === undefined
         ? await openMemoryTransport(this.#plan, options, events)
         : openPipeTransport(this.#plan, noFfi, options, events);
+    if (this.#ending !== undefined) this.#killAll(); // by a signal, while they were being started
     this.#releaseWhenAllAreThere();
   }
 
@@ -136,7 +137,7 @@ class System {
         if (event.allHeld) this.#releaseWhenAllAreThere();
         break;
       case 'log':
-        this.#records[event.partition].log.line(event.text);
+        this.#records[event.partition].log.text(event.text);
         break;
       case 'reset':
         emit({ event: 'reset', partition: this.#plan.partitions[event.partition].name });
@@ -231,19 +232,23 @@ class System {
           this.#killSoon(p, this.#records[p].exited === undefined ? STOP_GRACE_MS : EXIT_GRACE_MS);
       });
     } else {
-      this.#plan.partitions.forEach((_, p) => {
-        this.#records[p].killed = true;
-        this.#transport?.kill(p);
-      });
+      this.#killAll();
     }
     this.#endWhenAllAreDead();
+  }
+
+  #killAll(): void {
+    for (const [p, record] of this.#records.entries()) {
+      record.killed = true;
+      this.#transport?.kill(p);
+    }
   }
 
   /** A fault of the kernel's own: nothing is waited for. Partitions die with the spawner thread. */
   #fail(reason: string): void {
     if (this.#ending !== undefined) return;
     emit({ event: 'refused', reason });
-    this.#plan.partitions.forEach((_, p) => this.#transport?.kill(p));
+    this.#killAll();
     emit({ event: 'ended', why: 'fault', status: STATUS_OWN_FAULT });
     leave(STATUS_OWN_FAULT);
   }

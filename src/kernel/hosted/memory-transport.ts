@@ -1,8 +1,7 @@
 // Partitions over shared memory: call pages, streams in sealed memfds, the core in its own thread, births by the spawner.
 import { Worker } from 'node:worker_threads';
-import { closeSync, openSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import path from 'node:path';
 import { CALL_PAGE_BYTES, setUpLayers } from '../abi.ts';
 import type { HelloText, PartitionStart, StreamEnd } from '../abi.ts';
 import type { Plan } from '../plan.ts';
@@ -26,10 +25,8 @@ import {
 } from './linux.ts';
 import { ENVIRONMENT, EXTENSION, findProgram, nodeArguments, readableTrees } from './programs.ts';
 import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
+import { FIRST_UID, whyNoOwnUid } from './own-uid.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
-
-/** Own uid of partition `id`, where the kernel process is root. */
-const FIRST_UID = 61000;
 
 /** The one page of a stream's data memfd before the ring (docs/design/seams.md, "Streams"). */
 const HEADER_BYTES = 4096;
@@ -50,29 +47,6 @@ function createRing(name: string, bytes: number): Ring {
   return { data, dataReadOnly: readOnly(data), progress, progressReadOnly: readOnly(progress) };
 }
 
-/** A first path that a process of another uid could not read; undefined: it could read all of them. */
-function unreadableToOthers(trees: readonly string[]): string | undefined {
-  for (const tree of trees) {
-    for (let up = path.dirname(tree); up !== path.dirname(up); up = path.dirname(up)) {
-      if ((statSync(up).mode & 0o001) === 0) return up;
-    }
-    const entries = statSync(tree).isDirectory() ? readdirSync(tree, { recursive: true, withFileTypes: true }) : [];
-    for (const file of [tree, ...entries.map((e) => path.join(e.parentPath, e.name))]) {
-      const status = statSync(file, { throwIfNoEntry: false });
-      const need = status?.isDirectory() ? 0o005 : 0o004;
-      if (status !== undefined && (status.mode & need) !== need) return file;
-    }
-  }
-  return undefined;
-}
-
-function whyNoUid(options: TransportOptions, trees: readonly string[]): string | undefined {
-  if (options.without.includes('uid')) return 'left out';
-  if (process.getuid?.() !== 0) return 'the kernel process is not root';
-  const unreadable = unreadableToOthers([process.execPath, ...trees]);
-  return unreadable === undefined ? undefined : `${unreadable} is not readable by other users`;
-}
-
 export async function openMemoryTransport(
   plan: Plan,
   options: TransportOptions,
@@ -80,7 +54,7 @@ export async function openMemoryTransport(
 ): Promise<Transport> {
   const programs = plan.partitions.map((p) => findProgram(p.program, options.allowedPrograms)!);
   const trees = [...new Set(programs.flatMap(readableTrees))];
-  const noUid = whyNoUid(options, trees);
+  const noUid = options.without.includes('uid') ? 'left out' : whyNoOwnUid([process.execPath, ...trees]);
 
   // ---- the spawner, jailed before anything is started
   const spawnerData: SpawnerData = { readable: trees, without: options.without };
@@ -198,11 +172,12 @@ export async function openMemoryTransport(
   await allStarted;
 
   // What only partitions hold from here on: their ends of the pipes (so that an end is seen), their pages, their files.
-  plan.partitions.forEach((_, id) => {
+  plan.partitions.forEach((p, id) => {
     closeDescriptor(pageFds[id]);
     closeDescriptor(wakePipes[id][0]);
     closeDescriptor(logPipes[id][1]);
     for (const { descriptor } of options.files[id]) closeSync(descriptor);
+    if (p.terminal) for (const fd of Object.values(options.terminal!)) closeSync(fd);
   });
 
   return {

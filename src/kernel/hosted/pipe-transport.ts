@@ -82,6 +82,7 @@ export function openPipeTransport(
       stdio: ['ignore', 'ignore', ...descriptors],
     });
     for (const { descriptor } of options.files[id]) closeSync(descriptor);
+    if (p.terminal) for (const fd of Object.values(options.terminal!)) closeSync(fd);
     child.on('error', (error) => events.broken(`${p.name}: ${error.message}`));
     child.stderr!.on('data', (chunk: Buffer) => events.output(id, chunk));
     ends[id].forEach(({ stream, direction }, e) => {
@@ -93,7 +94,6 @@ export function openPipeTransport(
     listen(id, child.stdio[3] as Duplex);
     child.on('exit', (code, signal) => {
       core.died(k, id);
-      events.core({ event: 'buried', partition: id, allHeld: core.allHeld(k) === 1 });
       // Its last words come first.
       const dead = () => events.dead(id, code, signal);
       if (child.stderr!.closed) dead();
