@@ -4,6 +4,7 @@ import { coreModule } from './core.ts';
 import type { CoreExports, CoreImports } from './core.ts';
 import { decodeEntry } from './interpret/entry.ts';
 import * as layoutOf from './layout.ts';
+import type { Layout } from './layout.ts';
 import type { Machine, ResetState } from './machine.ts';
 
 /** What guest code can touch outside RAM. Every value is the guest's choice; nothing here may throw. */
@@ -43,6 +44,18 @@ const PC = 32;
 const F0 = 33;
 export const CSR0 = 4096;
 
+/** Modules by configuration and hart: machines of one form share them. */
+const modules = new Map<string, WebAssembly.Module>();
+function compiled(layout: Layout, hart: number): WebAssembly.Module {
+  const key = [layout.harts, layout.ramBase, layout.ramBytes, layout.clock, hart].join();
+  let module = modules.get(key);
+  if (!module) {
+    module = new WebAssembly.Module(coreModule(layout, hart));
+    modules.set(key, module);
+  }
+  return module;
+}
+
 export class Hart {
   readonly index: number;
   /** x0..x31 as pairs of words, low first. */
@@ -68,8 +81,7 @@ export class Hart {
       bus_time: () => bus.time(),
       decode_entry: decodeEntry,
     };
-    const module = new WebAssembly.Module(coreModule(layout, index));
-    const instance = new WebAssembly.Instance(module, { env: { memory, ...imports } });
+    const instance = new WebAssembly.Instance(compiled(layout, index), { env: { memory, ...imports } });
     this.#core = instance.exports as unknown as CoreExports;
     if (this.#bits[(this.#base + layoutOf.WORD.RESERVATION) >> 3] === 0n)
       this.reset({ pc: machine.ramBase, mode: 'M', a0: index, a1: 0 });
@@ -171,8 +183,14 @@ export class Hart {
   }
 
   /** Privilege mode: 0 U, 1 S, 3 M. */
-  get mode(): number {
-    return this.#words[this.#half('MODE')];
+  get mode(): 0 | 1 | 3 {
+    return this.#words[this.#half('MODE')] as 0 | 1 | 3;
+  }
+  set mode(mode: 0 | 1 | 3) {
+    this.#warmUp();
+    this.#words[this.#half('MODE')] = mode;
+    this.#core.mode_changed();
+    this.#core.attend();
   }
 
   /** 0..31 x, 32 pc, 33..64 f, 4096 + n CSR n (as M-mode reads it). Throws RangeError for others. */

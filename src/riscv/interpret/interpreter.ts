@@ -682,7 +682,12 @@ class Interpreter extends Target {
         this.helper('sfence_vma');
         this.#nextPc();
         break;
-      default:
+      case 'csrrw':
+      case 'csrrs':
+      case 'csrrc':
+      case 'csrrwi':
+      case 'csrrsi':
+      case 'csrrci':
         this.#csr(instruction);
         return;
     }
