@@ -1,14 +1,15 @@
 // Lives and deaths of the processes (docs/design/seams.md), over shared memory and over pipes.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { whyNoFfi } from '../src/kernel/hosted/linux.ts';
 import { ROOT, TestSystem, between, isAlive, partition, until } from './partitions/system.ts';
 
 const program = (name: string) => path.join(ROOT, 'tests/partitions', `${name}.ts`);
-const [ACT, ECHO, IDLE, WATCH] = ['act', 'echo', 'idle', 'watch'].map(program);
+const [ACT, ECHO, IDLE, TERMINAL, WATCH] = ['act', 'echo', 'idle', 'terminal', 'watch'].map(program);
 const line = (from: number, to: number, bytes = 4096) => [{ name: 'line', from, to, bytes }];
 
 /** Processes whose command line contains a text. */
@@ -240,6 +241,26 @@ for (const { form, noFfi, skip } of FORMS) {
     );
     const refused = await system.waitFor('refused');
     assert.equal(refused.reason, 'tty ended before the system had started');
+  });
+
+  test(over('the terminal reaches the partition that has it, and no other'), { skip }, async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-terminal-'));
+    const [input, output] = ['in', 'out'].map((name) => path.join(folder, name));
+    writeFileSync(input, 'hello terminal\n');
+    const system = new TestSystem(
+      [partition('other', 'app', TERMINAL), partition('tty', 'guest', TERMINAL, { terminal: true })],
+      [],
+      { ...options, terminal: [openSync(input, 'r'), openSync(output, 'w')] },
+    );
+    assert.equal(await system.exited, 70); // `other` throws before HELLO
+    assert.ok(system.log('other').some((text) => text.includes('no terminal')));
+    const alone = new TestSystem([partition('tty', 'guest', TERMINAL, { terminal: true })], [], {
+      ...options,
+      terminal: [openSync(input, 'r'), openSync(output, 'w')],
+    });
+    assert.equal(await alone.exited, 0, JSON.stringify(alone.events));
+    assert.equal(readFileSync(output, 'utf8'), 'HELLO TERMINAL\n');
+    rmSync(folder, { recursive: true });
   });
 
   test(over('RESET is reported'), { skip }, async () => {

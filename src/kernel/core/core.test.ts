@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as abi from '../abi.ts';
 import * as plan from '../plan.ts';
@@ -65,6 +66,27 @@ test('operations, results and capacities are those of abi.ts and plan.ts', () =>
   assert.equal(core.MAX_TEXT, abi.TEXT_BYTES);
   assert.equal(core.MAX_PARTITIONS, plan.MAX_PARTITIONS);
   assert.equal(core.MAX_STREAMS, plan.MAX_STREAMS);
+});
+
+test('the core is written in the language that will be proved', () => {
+  const source = readFileSync(new URL('core.ts', import.meta.url), 'utf8');
+  const code = source.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+  for (const outside of [
+    /\bimport\b|\brequire\b/,
+    /['"`]/, // strings
+    /=>|\bfunction\s*\(|\bthis\b/, // closures, methods
+    /\b(throw|try|catch|while|do|async|await|yield|of|in|delete|typeof)\b/,
+    /[^<]\/[^/]|%/, // division
+    /\d\.\d|\bMath\b|\bNumber\b|\bundefined\b|\bnull\b|\bany\b/,
+    /\[\s*\]|\{\s*\w+\s*:/, // literals of lists and objects
+    /\bnew (?!Int32Array\()/,
+  ]) {
+    assert.doesNotMatch(code, outside);
+  }
+  for (const [, bound] of code.matchAll(/for \(let \w+ = 0; \w+ < ([\w.]+); \w+\+\+\)/g)) {
+    assert.match(bound, /^(k\.np|k\.ns|endRows|pairs|MAX_ENDS)$/);
+  }
+  assert.equal(code.match(/\bfor \(/g)?.length, code.match(/for \(let \w+ = 0; \w+ < [\w.]+; \w+\+\+\)/g)?.length);
 });
 
 test('boot refuses a plan whose tables do not fit together, and changes nothing', () => {
