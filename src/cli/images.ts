@@ -1,5 +1,6 @@
 // Guest images on the command line: from the cache without a word, else fetched with a progress line.
 import {
+  cachedProvenance,
   type FetchOptions,
   fetchFirmware,
   fetchImage,
@@ -76,8 +77,10 @@ export function imageFailure(error: ImageError): Failure {
   return new Failure(isInput ? EXIT.usage : EXIT.failed, `virtsec: ${error.message}`, error.help);
 }
 
-export const guestImage = (name: string, io: Io): Promise<GuestImage> =>
-  withProgress(io, (options) => fetchImage(name, options));
+export async function guestImage(name: string, io: Io): Promise<GuestImage> {
+  if (cachedProvenance(name) === undefined) io.note(`Fetching the guest image ${name}; this is needed once.\n`);
+  return withProgress(io, (options) => fetchImage(name, options));
+}
 
 /** Path of the firmware that a word or a path names. */
 export const firmwareImage = async (name: string, io: Io): Promise<string> =>

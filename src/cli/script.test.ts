@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PlainText, Script, type Step, unescape } from './script.ts';
+import { PlainText, Script, type Step, Transcript, unescape } from './script.ts';
 
 const expect = (pattern: RegExp): Step => ({ kind: 'expect', pattern });
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -60,4 +60,11 @@ test('escapes of --send', () => {
   assert.throws(() => unescape(String.raw`\q`), /`\\q` is not an escape/);
   assert.throws(() => unescape('end\\'), /is not an escape/);
   assert.throws(() => unescape(String.raw`\x1`), /is not an escape/);
+});
+
+test('a transcript keeps the newest output and counts the rest', () => {
+  const transcript = new Transcript(4);
+  for (const text of ['ab', 'cd', 'ef', 'g']) transcript.add(bytes(text));
+  assert.equal(transcript.toString(), 'cdefg');
+  assert.equal(transcript.dropped, 2);
 });

@@ -29,6 +29,37 @@ const SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]
 const OPEN_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[ -/]+)?$/;
 /* oxlint-enable no-control-regex */
 
+/** The newest part of what a console has shown: a guest can write without end. */
+export class Transcript {
+  readonly #limit: number;
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #dropped = 0;
+
+  /** `limit`: bytes to keep at least, once so many have come. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(bytes: Uint8Array): void {
+    this.#chunks.push(bytes);
+    this.#bytes += bytes.length;
+    while (this.#bytes - this.#chunks[0].length >= this.#limit) {
+      this.#dropped += this.#chunks[0].length;
+      this.#bytes -= this.#chunks.shift()!.length;
+    }
+  }
+
+  /** Bytes from the beginning that are no longer kept. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  toString(): string {
+    return Buffer.concat(this.#chunks).toString('utf8');
+  }
+}
+
 /**
  * Takes terminal control sequences (ECMA-48: CSI, OSC, shorter escapes) and carriage returns out of a text that
  * comes in pieces. Patterns would otherwise have to know that busybox asks for the cursor's place after each prompt.

@@ -40,7 +40,7 @@ async function run(
   const script = { steps, ready: /# $/m, ...(until === undefined ? {} : { until }) };
   const outcome = await runSession(
     plan(),
-    { script, kernelArguments: ['--allow-program', GUEST], timeout: 20, ...options },
+    { script, kernelArguments: ['--allow-program', GUEST], timeout: 20, transcriptBytes: 1 << 20, ...options },
     io,
   );
   return { message: '', ...outcome, notes };

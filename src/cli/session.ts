@@ -4,7 +4,7 @@ import { bootBanner, exitSentence } from './banner.ts';
 import { EXIT, type ExitStatus } from './failure.ts';
 import type { Io } from './io.ts';
 import { type KernelEnd, type KernelProcess, startKernel } from './kernel-process.ts';
-import { Script, type ScriptOptions } from './script.ts';
+import { Script, type ScriptOptions, Transcript } from './script.ts';
 import type { RawTerminal } from './terminal.ts';
 
 export interface SessionOptions {
@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly stdin?: NodeJS.ReadableStream;
   /** Shows console output as it comes (not with --json). */
   readonly echo?: (bytes: Uint8Array) => void;
+  /** Of the console's output, what the outcome's transcript has at least. Default: what messages show. */
+  readonly transcriptBytes?: number;
   /** Further arguments of the kernel process. */
   readonly kernelArguments?: readonly string[];
 }
@@ -31,6 +33,8 @@ export interface Outcome {
   /** One sentence, for a person. */
   readonly message?: string;
   readonly transcript: string;
+  /** Bytes that came before those of the transcript: only its newest part is kept. */
+  readonly transcriptDropped?: number;
   /** Seconds since the start. */
   readonly seconds: { readonly started?: number; readonly ready?: number; readonly total: number };
   readonly events: readonly ({ readonly at: number } & KernelEvent)[];
@@ -59,7 +63,7 @@ class Session {
   readonly #io: Io;
   readonly #script: Script;
   readonly #began = performance.now();
-  readonly #output: Uint8Array[] = [];
+  readonly #output: Transcript;
   readonly #events: ({ at: number } & KernelEvent)[] = [];
   #kernel: KernelProcess | undefined;
   #cause: Cause | undefined;
@@ -80,6 +84,7 @@ class Session {
     this.#options = options;
     this.#io = io;
     this.#script = new Script(options.script);
+    this.#output = new Transcript(options.transcriptBytes ?? LAST_CHARACTERS);
     this.#isScripted = options.raw === undefined;
     this.#aliveGuests = new Set(plan.partitions.filter((one) => one.kind === 'guest').map((one) => one.name));
   }
@@ -125,7 +130,7 @@ class Session {
 
   #onOutput(bytes: Uint8Array): void {
     if (this.#cause !== undefined && this.#cause !== 'time-out') return; // the goal is reached: the rest is of no interest
-    this.#output.push(bytes);
+    this.#output.add(bytes);
     this.#options.echo?.(bytes);
     this.#endsLine = bytes.at(-1) === 0x0a;
     this.#carryOut(bytes);
@@ -202,11 +207,12 @@ class Session {
   }
 
   #outcome(end: KernelEnd): Outcome {
-    const transcript = Buffer.concat(this.#output).toString('utf8');
+    const transcript = this.#output.toString();
     const verdict = this.#verdict(end, transcript);
     return {
       ...verdict,
       transcript,
+      ...(this.#output.dropped === 0 ? {} : { transcriptDropped: this.#output.dropped }),
       seconds: {
         ...(this.#started === undefined ? {} : { started: this.#started }),
         ...(this.#ready === undefined || this.#options.script.ready === undefined ? {} : { ready: this.#ready }),

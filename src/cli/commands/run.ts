@@ -8,6 +8,9 @@ import { runSession } from '../session.ts';
 import { loadSystem } from '../system-file.ts';
 import { isInteractive, openTerminal } from '../terminal.ts';
 
+/** Of a run with --json; more would not fit into one document with good sense. */
+const TRANSCRIPT_BYTES = 16 << 20;
+
 export const command: Command = {
   name: 'run',
   usage: 'run [SYSTEM] [options]',
@@ -78,7 +81,9 @@ Examples:
           ...(timeout === undefined ? {} : { timeout }),
           ...(raw === undefined ? {} : { raw }),
           ...(takesStdin ? { stdin: process.stdin } : {}),
-          ...(call.has('json') ? {} : { echo: (bytes) => void process.stdout.write(bytes) }),
+          ...(call.has('json')
+            ? { transcriptBytes: TRANSCRIPT_BYTES }
+            : { echo: (bytes) => void process.stdout.write(bytes) }),
         },
         io,
       );
