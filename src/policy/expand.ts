@@ -1,5 +1,15 @@
 // Tree -> expanded description: shapes, types, ranges and default values of each field. What fields mean together is
 // looked at by validators.ts.
+//
+// VS003: A description is not empty.
+// VS101: A value has the type that its field takes: a map, text, a number, true or false.
+// VS102: A field without which the description means nothing is there.
+// VS103: A field is one that the format has, where it stands.
+// VS104: A field or word is one that this version carries out; later versions know more.
+// VS105: A value is one that its field takes: in range, a known word, a size with its unit.
+// VS106: A name is 1 to 31 small letters, digits and dashes, and starts with a letter.
+// VS107: A partition is exactly one of guest, app and driver; a channel has exactly one kind.
+// VS108: A stream names its two ends as `linux <-> tty`: it always flows both ways.
 import {
   type Channel,
   type Description,

@@ -1,4 +1,7 @@
 // YAML or JSON text -> a tree of values with their places. The only file that knows the YAML parser.
+//
+// VS001: The text is YAML 1.2 or JSON, one document.
+// VS002: Every value stands where it is used and once: no anchors, aliases, tags or second keys, and keys are words.
 import { isAlias, isMap, isScalar, isSeq, parseDocument, type Node } from 'yaml';
 import type { Fault, Range, Source } from './source.ts';
 

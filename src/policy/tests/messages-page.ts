@@ -1,0 +1,46 @@
+// docs/messages.md: every message number with its rule, harvested from the sentences above the rules in the sources, and an
+// example from the corpus of wrong descriptions.
+import { globSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SOURCES = ['tree.ts', 'expand.ts', 'validators.ts'];
+const FAULTS = fileURLToPath(new URL('faults/', import.meta.url));
+
+/** Names of the wrong descriptions: `NNN-what`, NNN the number of their message. */
+export const faultNames = (): string[] =>
+  globSync(`${FAULTS}*.txt`)
+    .map((path) => basename(path, '.txt'))
+    .toSorted();
+
+export const faultPath = (name: string): string => `${FAULTS}${name}.txt`;
+
+const sources = (): string[] => SOURCES.map((name) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'));
+
+/** Numbers that the sources give to messages. */
+export const usedNumbers = (): string[] => [
+  ...new Set(sources().flatMap((text) => [...text.matchAll(/'VS(\d{3})'/g)].map((match) => match[1]))),
+];
+
+/** The sentence of each number. */
+export function rules(): Map<string, string> {
+  const found = sources().flatMap((text) => [...text.matchAll(/^\/(?:\/|\*\*) VS(\d{3}): (.*?)(?: \*\/)?$/gm)]);
+  return new Map(found.map(([, number, sentence]) => [number, sentence]));
+}
+
+export function messagesPage(): string {
+  const names = faultNames();
+  const sections = [...rules()]
+    .toSorted(([a], [b]) => Number(a) - Number(b))
+    .map(([number, sentence]) => {
+      const example = names.find((name) => name.startsWith(number))!;
+      const message = readFileSync(faultPath(example), 'utf8').split('=====\n')[1];
+      return `## VS${number}\n\n${sentence}\n\n\`\`\`\n${message}\`\`\`\n`;
+    });
+  return `# Messages of a wrong system description
+
+Each message has a number, which stands here with the rule behind it and an example. (Written by \`scripts/messages.ts\`
+from the sources.)
+
+${sections.join('\n')}`;
+}
