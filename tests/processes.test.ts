@@ -9,7 +9,7 @@ import { whyNoFfi } from '../src/kernel/hosted/linux.ts';
 import { ROOT, TestSystem, between, isAlive, partition, until } from './partitions/system.ts';
 
 const program = (name: string) => path.join(ROOT, 'tests/partitions', `${name}.ts`);
-const [ACT, ECHO, IDLE, TERMINAL, WATCH] = ['act', 'echo', 'idle', 'terminal', 'watch'].map(program);
+const [ACT, ECHO, IDLE, NOISE, TERMINAL, WATCH] = ['act', 'echo', 'idle', 'noise', 'terminal', 'watch'].map(program);
 const line = (from: number, to: number, bytes = 4096) => [{ name: 'line', from, to, bytes }];
 
 /** Processes whose command line contains a text. */
@@ -297,4 +297,44 @@ test('calls without end are held to their budget', { skip: whyNoFfi() ?? false }
   const calls = Number(/(\d+) calls/.exec(system.log('flood').join(' '))?.[1]);
   // 500 in a frame of 10 ms; a frame more for each end
   assert.ok(calls > 100 && calls <= 500 * (ms / 10 + 2), `${calls} calls`);
+});
+
+/** Partitions that have gone bad beside two that talk; an idle guest keeps the system up until all of it has been seen. */
+async function besideNoise(configs: readonly { seed: number; hello?: boolean; legal?: boolean }[], noFfi: boolean) {
+  const noise = configs.map((config, i) => partition(`noise${i}`, 'app', NOISE, { config: { ...config } }));
+  const system = new TestSystem(
+    [
+      partition('a', 'guest', ECHO, { config: { text: 'abcdefghi\n', times: 5000 } }),
+      partition('b', 'driver', ECHO, { config: { echo: true } }),
+      ...noise,
+      partition('idle', 'guest', IDLE),
+    ],
+    [
+      ...[...line(0, 1), ...line(1, 0)].map((s, i) => ({ ...s, name: ['ping', 'pong'][i] })),
+      // The bad ones are joined to the driver, so that they may wake it.
+      ...noise.flatMap((_, i) => line(2 + i, 1).map((s) => ({ ...s, name: `noise${i}` }))),
+    ],
+    { noFfi },
+  );
+  for (const [i, { legal }] of configs.entries()) {
+    if (legal !== true) await system.waitFor('exit', (e) => e.partition === `noise${i}` && e.by === 'illegal-call');
+  }
+  assert.equal((await system.waitFor('exit', (e) => e.partition === 'a')).status, 7);
+  system.kill('SIGTERM');
+  assert.equal(await system.exited, 143, JSON.stringify(system.events) + system.kernelLog);
+  return system;
+}
+
+test('whatever partitions write into their call pages, the others talk on', { skip: whyNoFfi() ?? false }, async () => {
+  const system = await besideNoise(
+    [{ seed: 1 }, { seed: 2, legal: true }, { seed: 3, hello: true }, { seed: 4, hello: true, legal: true }],
+    false,
+  );
+  // A HELLO that says nothing true stands for no layer of the partition's own.
+  const { partitions } = await system.waitFor('started');
+  assert.ok(partitions[2].layers.includes('seccomp') && !partitions[4].layers.includes('seccomp'));
+});
+
+test('whatever partitions write into their control pipes, the others talk on', async () => {
+  await besideNoise([{ seed: 1 }, { seed: 2 }, { seed: 3 }], true);
 });

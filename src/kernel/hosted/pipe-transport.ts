@@ -140,7 +140,10 @@ export function openPipeTransport(
     control.on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
-      if (rest.length > MAX_PIPE_LINE) lines.push(rest); // not a call
+      if (rest.length > MAX_PIPE_LINE) {
+        lines.push(rest); // not a call
+        rest = '';
+      }
       const idle = waiting.length === 0;
       waiting.push(...lines);
       if (idle) serveAll();
