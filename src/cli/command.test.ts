@@ -110,6 +110,10 @@ for (const [args, notes] of [
     'virtsec run: --console: `linx` is not a guest of this system\nhelp: did you mean `linux`?\n',
   ],
   [['run', '--kernel', '/no/kernel'], 'virtsec run: --kernel: there is no readable file /no/kernel\n'],
+  [
+    ['run', 'hello', '--firmware', 'opensib'],
+    'virtsec run: --firmware: there is no readable file opensib\nhelp: firmware images: opensbi\n',
+  ],
   [['image', 'ftech'], 'virtsec image: there is no `ftech`\nhelp: did you mean `image fetch`?\n'],
   [['image', 'fetch', 'debain'], 'virtsec image: there is no image `debain`\nhelp: did you mean `debian`?\n'],
   [['completion', 'tcsh'], 'virtsec completion: name one shell: bash, zsh, fish\nhelp: virtsec completion --help\n'],

@@ -82,6 +82,10 @@ export async function guestImage(name: string, io: Io): Promise<GuestImage> {
   return withProgress(io, (options) => fetchImage(name, options));
 }
 
-/** Path of the firmware that a word or a path names. */
-export const firmwareImage = async (name: string, io: Io): Promise<string> =>
-  (await withProgress(io, (options) => fetchFirmware(name, options))).jump;
+/**
+ * Path of the firmware that an image's name means: the form that is told where the kernel and the device tree are. OpenSBI's
+ * other form, fw_jump, copies the device tree to RAM + 34 MiB, into the midst of Debian's kernel.
+ */
+export async function firmwareImage(name: string, io: Io): Promise<string> {
+  return (await withProgress(io, (options) => fetchFirmware(name, options))).dynamic;
+}

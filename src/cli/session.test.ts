@@ -20,7 +20,7 @@ partitions:
 channels:
   con: { stream: linux <-> tty, bytes: 4K, as: uart0 }
 `;
-  const { description } = readDescription('test', text, { fileExists: () => true, images: ['fake'] });
+  const { description } = readDescription('test', text, { fileExists: () => true, images: ['fake'], firmware: [] });
   assert.ok(description);
   const boot = new Map([['linux', { cmdline: 'quiet', deviceTree: true }]]);
   const compiled = compilePlan(description, boot, { rows: 0, columns: 0 });

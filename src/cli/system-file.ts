@@ -44,6 +44,9 @@ const isFile = (path: string): boolean => {
   }
 };
 
+const namesOf = (kind: 'guest' | 'firmware'): string[] =>
+  Object.keys(IMAGES).filter((name) => IMAGES[name].kind === kind);
+
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Path of the description that the word means. */
@@ -93,10 +96,13 @@ function adHocDescription(): string {
 
 /** Throws a Failure with the messages of a wrong description, and fetches the images that guests name. */
 export async function loadSystem(options: LoadOptions, io: Io): Promise<LoadedSystem> {
-  for (const key of ['kernel', 'initrd'] as const) {
+  for (const key of ['kernel', 'initrd', 'firmware'] as const) {
     const path = options[key];
-    if (path !== undefined && !isFile(path))
-      throw new Failure(EXIT.usage, `virtsec run: --${key}: there is no readable file ${path}`);
+    if (path === undefined || isFile(path)) continue;
+    const names = key === 'firmware' ? namesOf('firmware') : [];
+    if (names.includes(path)) continue;
+    const help = names.length === 0 ? undefined : `firmware images: ${names.join(', ')}`;
+    throw new Failure(EXIT.usage, `virtsec run: --${key}: there is no readable file ${path}`, help);
   }
   const isAdHoc = options.system === undefined && (options.kernel ?? options.firmware) !== undefined;
   const file = isAdHoc ? undefined : findDescription(options.system);
@@ -106,7 +112,8 @@ export async function loadSystem(options: LoadOptions, io: Io): Promise<LoadedSy
     file === undefined ? adHocDescription() : readFileSync(file, 'utf8'),
     {
       fileExists: (path) => file === undefined || isFile(resolve(folder, path)),
-      images: Object.keys(IMAGES).filter((name) => IMAGES[name].kind === 'guest'),
+      images: namesOf('guest'),
+      firmware: namesOf('firmware'),
     },
   );
   if (reading.description === undefined) throw new Failure(EXIT.usage, reading.messages.join('\n\n'));
@@ -130,7 +137,8 @@ export async function loadSystem(options: LoadOptions, io: Io): Promise<LoadedSy
       const image = await guestImage(partition.what, io);
       files = { kernel: image.kernel, initrd: image.initrd, cmdline: image.cmdline, deviceTree: true };
       if (partition.name === guest.name) ready ??= image.ready;
-    } else files = file === undefined ? { cmdline: AD_HOC_CMDLINE, deviceTree: true } : atFolder(partition, folder);
+    } else if (file === undefined) files = { cmdline: AD_HOC_CMDLINE, deviceTree: true };
+    else files = await atFolder(partition, folder, io);
     boot.set(partition.name, partition.name === guest.name ? await override(files, options, io) : files);
   }
   return {
@@ -155,37 +163,30 @@ function chooseGuest(description: Description, name: string | undefined): Partit
   );
 }
 
-function atFolder(partition: Partition, folder: string): BootFiles {
+async function atFolder(partition: Partition, folder: string, io: Io): Promise<BootFiles> {
   const { kernel, initrd, firmware, cmdline, deviceTree } = partition.files!;
-  const at = (path: string): string => resolve(folder, path);
   return {
-    ...(kernel === undefined ? {} : { kernel: at(kernel) }),
-    ...(initrd === undefined ? {} : { initrd: at(initrd) }),
-    ...(firmware === undefined ? {} : { firmware: at(firmware) }),
+    ...(kernel === undefined ? {} : { kernel: resolve(folder, kernel) }),
+    ...(initrd === undefined ? {} : { initrd: resolve(folder, initrd) }),
+    ...(firmware === undefined ? {} : { firmware: await firmwareFile(firmware, folder, io) }),
     cmdline,
     deviceTree,
   };
 }
 
+/** A file, or else the image of that name. */
+async function firmwareFile(firmware: string, folder: string, io: Io): Promise<string> {
+  const path = resolve(folder, firmware);
+  return !isFile(path) && namesOf('firmware').includes(firmware) ? firmwareImage(firmware, io) : path;
+}
+
 async function override(files: BootFiles, options: LoadOptions, io: Io): Promise<BootFiles> {
-  let { firmware } = options;
-  if (firmware !== undefined && !isFile(firmware)) {
-    if (!Object.hasOwn(IMAGES, firmware)) {
-      throw new Failure(
-        EXIT.usage,
-        `virtsec run: --firmware: there is no readable file ${firmware}`,
-        'or name an image: `--firmware opensbi`',
-      );
-    }
-    firmware = await firmwareImage(firmware, io);
-  }
-  const kernel = options.kernel && resolve(options.kernel);
-  const initrd = options.initrd && resolve(options.initrd);
+  const { kernel, initrd, firmware, append = '' } = options;
   return {
     ...files,
-    ...(kernel === undefined ? {} : { kernel }),
-    ...(initrd === undefined ? {} : { initrd }),
-    ...(firmware === undefined ? {} : { firmware: resolve(firmware) }),
-    cmdline: [files.cmdline, options.append ?? ''].filter((part) => part !== '').join(' '),
+    ...(kernel === undefined ? {} : { kernel: resolve(kernel) }),
+    ...(initrd === undefined ? {} : { initrd: resolve(initrd) }),
+    ...(firmware === undefined ? {} : { firmware: await firmwareFile(firmware, '.', io) }),
+    cmdline: [files.cmdline, append].filter((part) => part !== '').join(' '),
   };
 }

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { readDescription } from './index.ts';
 import { faultNames, faultPath, messagesPage, rules, usedNumbers } from './tests/messages-page.ts';
 
-const host = { fileExists: (path: string) => path === 'there', images: ['debian'] };
+const host = { fileExists: (path: string) => path === 'there', images: ['debian'], firmware: ['opensbi'] };
 
 for (const name of faultNames()) {
   test(`wrong description ${name}`, () => {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { FIELDS } from './description.ts';
 import { compilePlan, formatSize, nearest, parseSize, parseTime, readDescription } from './index.ts';
 
-const host = { fileExists: () => true, images: ['debian'] };
+const host = { fileExists: () => true, images: ['debian'], firmware: ['opensbi'] };
 
 const TEXT = `
 virtsec: 1

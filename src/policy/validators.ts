@@ -10,6 +10,8 @@ export interface Host {
   fileExists(path: string): boolean;
   /** Names of guest images that can be fetched. */
   readonly images: readonly string[];
+  /** Names of firmware images that can be fetched. */
+  readonly firmware: readonly string[];
 }
 
 /** Channels of one partition; each has two ends in it. */
@@ -180,18 +182,19 @@ function fitsTable({ partitions }: Description): Fault[] {
   return [{ code: 'VS208', at: partitions[MAX_PARTITIONS].at['name'], sentence }];
 }
 
-/** VS209: The files that a guest names exist and can be read. */
+/** VS209: The files that a guest names exist and can be read; its firmware may also be the name of an image. */
 function filesExist(description: Description, host: Host): Fault[] {
   return description.partitions.flatMap((partition) =>
     (['kernel', 'initrd', 'firmware'] as const).flatMap((key): Fault[] => {
       const path = partition.files?.[key];
       if (path === undefined || host.fileExists(path)) return [];
+      if (key === 'firmware' && host.firmware.includes(path)) return [];
       return [
         {
           code: 'VS209',
           at: partition.at[key],
           sentence: `the ${key} of guest \`${partition.name}\` is not a readable file: ${path}`,
-          help: 'paths start at the folder of the description',
+          help: `paths start at the folder of the description${key === 'firmware' ? '; firmware images: ' + host.firmware.join(', ') : ''}`,
         },
       ];
     }),
