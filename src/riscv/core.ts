@@ -133,7 +133,8 @@ fn run(most:i32):i32 {
     pc = interpret(pc);
   }
   st64(PC, pc);
-  let begun = length - ld32(FUEL);
+  // a device access may have ended the slice early
+  let begun = ld32(SLICE) - ld32(FUEL);
   st64(RETIRED, ld64(RETIRED) + u64(begun - ld32(UNRETIRED)));
   st32(SLICE, 0);
   st32(FUEL, 0);

@@ -75,9 +75,22 @@ export class Hart {
     this.#words = new Int32Array(memory.buffer);
     this.#bits = new BigInt64Array(memory.buffer);
     this.x = new Int32Array(memory.buffer, this.#base + layoutOf.X, 64);
+    const words = this.#words;
+    const running = this.#mailbox('RUNNING');
+    // Inside a bus call the hart answers no request, but it will before its next instruction: a fence need not wait.
     const imports: CoreImports = {
-      bus_read: (address, size) => bus.read(address, size as 1 | 2 | 4),
-      bus_write: (address, size, value) => (bus.write(address, size as 1 | 2 | 4, value) ? 1 : 0),
+      bus_read: (address, size) => {
+        Atomics.store(words, running, 0);
+        const value = bus.read(address, size as 1 | 2 | 4);
+        Atomics.store(words, running, 1);
+        return value;
+      },
+      bus_write: (address, size, value) => {
+        Atomics.store(words, running, 0);
+        const taken = bus.write(address, size as 1 | 2 | 4, value);
+        Atomics.store(words, running, 1);
+        return taken ? 1 : 0;
+      },
       bus_time: () => bus.time(),
       decode_entry: decodeEntry,
     };

@@ -142,7 +142,7 @@ export const MAILBOX = words(
     'REQUEST',
     /** Incremented with each interrupt, kick and fence; WFI waits on it. */
     'BELL',
-    /** 1 while the hart executes guest code: whoever asks for a fence must wait for it. */
+    /** 1 while the hart executes guest code and is not in a bus call: whoever asks for a fence must wait for it. */
     'RUNNING',
   ] as const,
   4,

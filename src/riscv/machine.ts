@@ -103,7 +103,7 @@ export class Machine {
   /**
    * SBI remote fences: sfence.vma for everything, or fence.i if `instructions`, which is also what must follow when
    * something else than a hart has written RAM that may be executed. Returns when every hart in the mask has
-   * done it or will do it before its next instruction. The caller holds no lock that a hart's bus may wait for.
+   * done it or will do it before its next instruction. May be called from a bus, too.
    */
   fence(hartMask: number, instructions: boolean): void {
     const request = instructions ? layoutOf.REQUEST_FENCE_I : layoutOf.REQUEST_FENCE_TLB;

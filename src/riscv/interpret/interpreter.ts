@@ -536,6 +536,7 @@ class Interpreter extends Target {
     this.helper('load');
     this.set(value);
     this.trapIfRaised();
+    this.#stopAfterThis();
     this.get(value);
     if (instruction === 'i64.load8_s') this.op('i64.extend8_s');
     if (instruction === 'i64.load16_s') this.op('i64.extend16_s');
@@ -544,6 +545,19 @@ class Interpreter extends Target {
     this.get(this.#host);
     this.op('i32.wrap_i64');
     this.mem(instruction);
+    this.end();
+  }
+  /** If something needs attention: takes back the fuel that is left, so that the slice ends with this instruction. */
+  #stopAfterThis(): void {
+    this.#loadHalf('ATTENTION');
+    this.if();
+    this.i32(0);
+    this.#loadHalf('SLICE');
+    this.get(this.#fuel);
+    this.op('i32.sub');
+    this.mem('i32.store', this.#base + HALF.SLICE);
+    this.i32(0);
+    this.set(this.#fuel);
     this.end();
   }
   store(instruction: Memory, value: Emit): void {

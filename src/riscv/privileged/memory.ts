@@ -15,15 +15,13 @@ fn physical_load(pa:i64, log:i32, va:i64):i64 {
     return ld8u64(host);
   }
   if ((pa & (1L << u64(log)) - 1L) != 0L) return access_fault(va, 0);
-  if (log < 3) {
-    let answer = bus_read(f64u(pa), 1 << log);
-    if (answer < 0.0) return access_fault(va, 0);
-    return toi64u(answer);
-  }
-  let low = bus_read(f64u(pa), 4);
-  if (low < 0.0) return access_fault(va, 0);
-  let high = bus_read(f64u(pa + 4L), 4);
-  if (high < 0.0) return access_fault(va, 0);
+  let size = 1 << log;
+  if (log == 3) size = 4;
+  let low = bus_read(f64u(pa), size);
+  let high = 0.0;
+  if (log == 3 && low >= 0.0) high = bus_read(f64u(pa + 4L), 4);
+  attend();
+  if (low < 0.0 || high < 0.0) return access_fault(va, 0);
   return toi64u(low) | toi64u(high) << 32L;
 }
 

@@ -167,6 +167,21 @@ void test('a device that raises an interrupt, or kicks, is seen right after the 
   assert.equal(bench.x(t2), 0n);
 });
 
+void test('a kick and a fence from inside a load of the device itself', () => {
+  const bench: Bench = new Bench({
+    bus: {
+      read: () => {
+        bench.machine.fence(1, true);
+        bench.machine.kick(0);
+        return 7;
+      },
+    },
+  });
+  bench.program([lui(t0, 0x10000), lw(t1, t0, 0), addi(t2, t2, 1)]);
+  assert.equal(bench.run().why, 'kicked');
+  assert.deepEqual([bench.pc(), bench.x(t1), bench.hart.instret], [RAM + 8, 7n, 2]);
+});
+
 void test('firmware-call: the VMM answers ecall from S-mode and run goes on after it', () => {
   const bench = new Bench().program([ecall, addi(t0, a0, 1), ebreak]);
   bench.hart.reset({ pc: RAM, mode: 'S', a0: 7, a1: 0 });
