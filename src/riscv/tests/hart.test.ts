@@ -5,7 +5,7 @@ import test from 'node:test';
 import { Machine } from '../machine.ts';
 import {
   addi, Bench, bne, CSR, csrr, csrrw, ebreak, ecall, jal, M_HANDLER, openPmp, RAM, S_HANDLER, sd, t0, t1, t2, wfi,
-  zero, lui, amo, AMOADD, a0,
+  zero, lui, lw, amo, AMOADD, a0,
 } from './assembly.ts'; // prettier-ignore
 
 const MIE = 8n;
