@@ -123,13 +123,16 @@ export class Context {
   }
 }
 
+/** QEMU 7.2 counts beyond the low word (mended in 8.0); tests/isa has it. */
+const MISTAKEN = 'ctzw';
+
 const families = new Map<string, Instruction[]>();
 
 export function familyInstructions(names: readonly Family[]): Instruction[] {
   const key = names.join();
   let found = families.get(key);
   if (found === undefined) {
-    found = INSTRUCTIONS.filter((instruction) => names.includes(instruction.family));
+    found = INSTRUCTIONS.filter(({ name, family }) => names.includes(family) && name !== MISTAKEN);
     families.set(key, found);
   }
   return found;

@@ -12,7 +12,7 @@ const INSTRUCTIONS_IN_TICK = 100;
  */
 const BUDGET = INSTRUCTIONS_IN_TICK;
 /** A batch that retires more than this for a program hangs. */
-const PROGRAM_LIMIT = 2_000_000;
+const PROGRAM_LIMIT = 500_000;
 const MACHINE_SOFTWARE = 3;
 const MACHINE_TIMER = 7;
 

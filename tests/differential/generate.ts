@@ -96,9 +96,9 @@ export function generate(seed: number, locked = false): Program {
   const random = new Random(seed);
   const kind = random.weighted<Kind>({ integer: 4, float: 4, memory: 3, traps: 5, translation: 4 });
   const start: Mode = random.pick([MACHINE, SUPERVISOR, USER]);
-  const paged = kind === 'translation' || random.one(3);
-  const space: Space = paged ? pagedSpace(random, random.pick([8, 9])) : bareSpace();
   const atomicFaults = random.one(3);
+  const paged = kind === 'translation' || random.one(3);
+  const space: Space = paged ? pagedSpace(random, random.pick([8, 9]), atomicFaults) : bareSpace();
   let medeleg =
     random.pick([0, privileged.DELEGATABLE, privileged.DELEGATABLE & random.word()]) | (random.one(3) ? 0x100 : 0);
   // QEMU may report the other cause of a pair; the judge can correct that only where both go the same way.
@@ -125,7 +125,9 @@ export function generate(seed: number, locked = false): Program {
   const status = random.word() & (privileged.MSTATUS.SUM | privileged.MSTATUS.MXR);
   // TSR would trap the S-mode handler's own sret to itself if it had illegal instructions delegated.
   const returns = (medeleg & 4) === 0 ? privileged.MSTATUS.TSR : 0;
-  const rare = random.one(4) ? random.word() & (privileged.MSTATUS.TVM | privileged.MSTATUS.TW | returns) : 0;
+  const rare = random.one(4)
+    ? random.word() & ((paged ? 0 : privileged.MSTATUS.TVM) | privileged.MSTATUS.TW | returns)
+    : 0;
   const floating = random.one(kind === 'traps' ? 10 : 40) ? 0 : privileged.MSTATUS.FS;
   const counters = random.below(8);
   const supervisorCounters = random.below(8);

@@ -75,9 +75,10 @@ const pmpaddr = Array.from({ length: 16 }, (_, i) => `pmpaddr${i}`);
 
 /** CSRs that the prologue sets from the control page, in this order. */
 export const INPUT_CSRS = [
+  ...pmpaddr,
+  // Behind the addresses, which a locked entry would no longer take.
   'pmpcfg0',
   'pmpcfg2',
-  ...pmpaddr,
   'mcounteren',
   'scounteren',
   'medeleg',

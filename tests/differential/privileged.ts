@@ -32,7 +32,7 @@ export function anyCsr(c: Context): void {
   const { random } = c;
   const known = Object.values(CSR);
   const number = random.one(3) ? random.below(4096) : random.pick(known) + (random.one(4) ? random.below(4) : 0);
-  if (hidden(c, number)) return;
+  if (hidden(c, number) || isPerformanceMonitor(number)) return;
   const rd = c.register();
   const items: Item[] = [];
   const writes = random.one(4) && (number >> 10 === 3 || number >> 8 > random.pick([0, 1, 3]));
@@ -40,6 +40,12 @@ export function anyCsr(c: Context): void {
   else items.push(c.op(random.pick(['csrrs', 'csrrc']), rd, number, 0));
   if (isCounter(number) || number >> 8 === 0xf) items.push(c.op('addi', rd, 0, 0));
   c.add(`csr 0x${number.toString(16)}`, items);
+}
+
+/** Counters and events 3 to 31: zero in the engine, absent in QEMU without its monitor (tests/isa has them). */
+function isPerformanceMonitor(number: number): boolean {
+  const index = number & 0x1f;
+  return index >= 3 && [0xb00, 0xc00, 0x320].includes(number & ~0x1f);
 }
 
 /** See Context.atomicFaults. */
@@ -147,7 +153,8 @@ export function writePmp(c: Context): void {
   const read = c.register([value]);
   const config = random.pick([0, 1, 3, 4, 5, 7]) | (random.pick([0, 1, 3]) << 3);
   c.add('pmp', [
-    ...c.li(value, integerValue(random)),
+    // Bits 54 to 63 are zero (3.7.1); QEMU 7.2 keeps them.
+    ...c.li(value, integerValue(random) >> 10n),
     c.op('csrrw', 0, CSR.pmpaddr0 + entry, value),
     c.op('csrrs', read, CSR.pmpaddr0 + entry, 0),
     ...c.li(value, BigInt(config) << BigInt(8 * (entry - 8))),
@@ -222,13 +229,15 @@ export function interrupt(c: Context): void {
   if (c.machine) machineInterrupt(c);
   else if (c.mode === SUPERVISOR) {
     const bit = c.register();
+    // One that M-mode made pending may still be: not beside it (see machineInterrupt).
+    const raised = c.interrupts & 0x200 ? 0x200 : 2;
     const steps = shuffle(c, [
       c.op('csrrs', 0, CSR.sip, bit),
       c.op('csrrs', 0, CSR.sie, bit),
       c.op('csrrsi', 0, CSR.sstatus, MSTATUS.SIE),
     ]);
     c.add('interrupt in S', [
-      c.op('addi', bit, 0, 2),
+      c.op('addi', bit, 0, raised),
       ...steps,
       c.op('csrrci', c.register(), CSR.sstatus, MSTATUS.SIE),
       c.op('csrrc', c.register([bit]), CSR.sip, bit),
@@ -315,7 +324,7 @@ function accessItems(c: Context, base: number, offset: number, name: string): It
   return items;
 }
 
-function anyAccess(c: Context, place: Place, base: number): Item[] {
+function anyAccess(c: Context, place: Place, base: number, physical = false): Item[] {
   const { random } = c;
   const atomics = c.atomicFaults ? ATOMICS : ATOMICS_THAT_LOAD;
   const name = random.one(5) ? random.pick(atomics) : random.pick(ACCESSES);
@@ -323,7 +332,7 @@ function anyAccess(c: Context, place: Place, base: number): Item[] {
   const letter = /[.]([wd])$/.exec(name)?.[1] ?? /([bhwd])u?$/.exec(name)![1];
   const size = SIZES[letter];
   let offset = offsetIn(c, place, size, stores);
-  const aligned = name.includes('.') ? !random.one(6) : place.unanswered || c.aligned;
+  const aligned = name.includes('.') ? !random.one(6) : place.unanswered || physical || c.aligned;
   if (aligned) offset &= -size;
   return accessItems(c, base, offset, name);
 }
@@ -337,18 +346,15 @@ export function translated(c: Context): void {
     // The access is made as another mode would make it (3.1.6.3).
     const { random } = c;
     const mask = c.register([31, base]);
-    const set =
-      MSTATUS.MPRV |
-      (random.pick([0, 1, 3]) << 11) |
-      (random.one(2) ? MSTATUS.SUM : 0) |
-      (random.one(2) ? MSTATUS.MXR : 0);
+    const asMode = random.pick([USER, SUPERVISOR, MACHINE]);
+    const set = MSTATUS.MPRV | (asMode << 11) | (random.one(2) ? MSTATUS.SUM : 0) | (random.one(2) ? MSTATUS.MXR : 0);
     items.push(
       ...c.li(mask, MSTATUS.MPP | MSTATUS.SUM | MSTATUS.MXR),
       c.op('csrrc', 0, CSR.mstatus, mask),
       { kind: 'constant', rd: base, value: place.address },
       ...c.li(mask, set),
       c.op('csrrs', 0, CSR.mstatus, mask),
-      ...anyAccess(c, place, base),
+      ...anyAccess(c, place, base, asMode === MACHINE),
       ...c.li(mask, MSTATUS.MPRV | MSTATUS.MPP),
       c.op('csrrc', c.register([31, mask]), CSR.mstatus, mask),
     );
@@ -394,7 +400,7 @@ export function remap(c: Context): void {
   const value = c.register([pointer, 31]);
   const change = c.register([pointer, value, 31]);
   const base = c.register([31]);
-  const flips = random.pick([1, 2, 4, 6, 8, 16, 64, 128, 192, 0xc0 | 1, 0x400, 0x800]);
+  const flips = random.pick([1, 2, 4, 6, 8, 16, 0x400, 0x800, ...(c.atomicFaults ? [] : [64, 128, 192, 193])]);
   const where = random.below(3);
   c.add(`remap ${place.about}`, [
     { kind: 'address', rd: pointer, offset: TABLES + place.entry! },
@@ -431,6 +437,8 @@ export function wildJump(c: Context): void {
     return;
   }
   c.add(`jump to ${place.about}`, [
+    // QEMU 7.2 lets S-mode execute from a user page that it once loaded from under SUM.
+    ...(c.mode === SUPERVISOR ? [c.op('sfence.vma', 0, 0)] : []),
     { kind: 'constant', rd: base, value: (arena) => place.address(arena) + BigInt(where) },
     c.op('jalr', 1, 0, base),
   ]);
@@ -444,7 +452,7 @@ export function countInstructions(c: Context): void {
   const second = c.register([first]);
   c.add('instret', [
     c.op('csrrs', first, CSR.minstret, 0),
-    ...Array.from({ length: random.below(5) }, () => c.op('addi', c.register([first]), c.register([], 0), 1)),
+    ...Array.from({ length: random.below(5) }, () => c.op('addi', c.register([first]), c.register([first], 0), 1)),
     c.op('csrrs', second, CSR.minstret, 0),
     c.op('sub', second, second, first),
     c.op('addi', first, 0, 0),
@@ -463,7 +471,9 @@ export function toggleStatus(c: Context): void {
   const { random } = c;
   const mask = c.register();
   const returns = (c.medeleg & 4) === 0 ? MSTATUS.TSR : MSTATUS.TW;
-  const bits = random.pick([MSTATUS.TVM, MSTATUS.TW, returns, MSTATUS.FS, MSTATUS.FS, MSTATUS.SUM, MSTATUS.MXR]);
+  // Fences must not trap where translation is on: QEMU needs more of them than the architecture (wildJump).
+  const virtual = c.space.satpMode === 0 ? MSTATUS.TVM : MSTATUS.TW;
+  const bits = random.pick([virtual, MSTATUS.TW, returns, MSTATUS.FS, MSTATUS.FS, MSTATUS.SUM, MSTATUS.MXR]);
   c.add('mstatus', [
     ...c.li(mask, bits),
     c.op(random.pick(['csrrs', 'csrrs', 'csrrc']), c.register([mask], 0), CSR.mstatus, mask),

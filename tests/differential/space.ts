@@ -67,7 +67,8 @@ const NOWHERE: readonly Place[] = [
   unanswered: true,
 }));
 
-export function pagedSpace(random: Random, satpMode: 8 | 9): Space {
+/** `accessed`: every entry has its A bit, because QEMU lets an AMO that is refused set it. */
+export function pagedSpace(random: Random, satpMode: 8 | 9, accessed: boolean): Space {
   const levels = satpMode === 8 ? 3 : 4;
   const entries: Entry[] = [];
   // One table for each level, root first; a fourth page of Sv39 stays free for entries that point to it.
@@ -108,11 +109,11 @@ export function pagedSpace(random: Random, satpMode: 8 | 9): Space {
     const slot = firstTest + i;
     const page = random.below(4);
     const entry = leafTable + slot * 8;
-    entries.push({ at: entry, flags: testFlags(random), target: DATA + page * 4096, relative: true });
+    entries.push({ at: entry, flags: testFlags(random, accessed), target: DATA + page * 4096, relative: true });
     const about = `slot ${i} (page ${page})`;
     places.push({ about, address: () => virtual(slot), spare: page < 2, unanswered: false, entry });
   }
-  superpages(random, levels, indexes, entries, places);
+  superpages(random, levels, accessed, indexes, entries, places);
   return {
     satpMode,
     asid: random.one(2) ? 0 : random.below(0x10000),
@@ -141,11 +142,11 @@ function noncanonical(random: Random, levels: number): Place {
 }
 
 /** Flags that grant, refuse, or are reserved (4.3.1: W without R; 4.4.1: bits 54 to 63). */
-function testFlags(random: Random): bigint {
+function testFlags(random: Random, accessed: boolean): bigint {
   let flags = random.below(256);
   if (!random.one(8)) flags |= PTE.V;
   if (random.one(2)) flags |= PTE.R;
-  if (random.one(2)) flags |= PTE.A;
+  if (accessed || random.one(2)) flags |= PTE.A;
   if (random.one(2)) flags |= PTE.D;
   const software = BigInt(random.below(4)) << 8n;
   const reserved = random.one(20) ? 1n << BigInt(random.between(54, 63)) : 0n;
@@ -156,6 +157,7 @@ function testFlags(random: Random): bigint {
 function superpages(
   random: Random,
   levels: number,
+  accessed: boolean,
   indexes: readonly number[],
   entries: Entry[],
   places: Place[],
@@ -182,7 +184,7 @@ function superpages(
         continue;
       }
       const misaligned = wayward === 1;
-      entries.push({ at, flags: testFlags(random), target: misaligned ? -4096 : -size, relative: true });
+      entries.push({ at, flags: testFlags(random, accessed), target: misaligned ? -4096 : -size, relative: true });
       places.push({
         about: `superpage of 0x${size.toString(16)}${misaligned ? ', misaligned' : ''}`,
         address: (arena) => base + BigInt((arena + DATA) % size),
