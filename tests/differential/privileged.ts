@@ -170,7 +170,7 @@ export function writePmp(c: Context): void {
 export function returnTo(c: Context): void {
   const { random } = c;
   if (c.mode === USER) {
-    c.add('xret in U', [c.op(random.pick(['mret', 'sret', 'wfi'])), c.op('sfence.vma', 0, 0)]);
+    c.add('xret in U', [c.op(random.pick(['mret', 'sret'])), c.op('sfence.vma', 0, 0)]);
     return;
   }
   const bySret = c.mode === SUPERVISOR || random.one(2);
@@ -209,7 +209,8 @@ function changeWindow(c: Context, pc: number, scratch: number, target: Mode): It
 /** wfi while an enabled interrupt is pending but masked: it returns at once (3.3.3). */
 export function wait(c: Context): void {
   if (!c.machine) {
-    if (c.mode === USER) c.add('wfi in U', [c.op('wfi')]);
+    // Illegal in U-mode; but where TSR may have kept a program in S-mode it would wait for ever.
+    if (c.mode === USER && (c.medeleg & 4) !== 0) c.add('wfi in U', [c.op('wfi')]);
     return;
   }
   const value = c.register();
@@ -326,7 +327,8 @@ function accessItems(c: Context, base: number, offset: number, name: string): It
 
 function anyAccess(c: Context, place: Place, base: number, physical = false): Item[] {
   const { random } = c;
-  const atomics = c.atomicFaults ? ATOMICS : ATOMICS_THAT_LOAD;
+  // Where both translation and protection may refuse, QEMU's load and the architecture's store fail differently.
+  const atomics = c.atomicFaults && !place.unanswered ? ATOMICS : ATOMICS_THAT_LOAD;
   const name = random.one(5) ? random.pick(atomics) : random.pick(ACCESSES);
   const stores = /^f?s|^amo/.test(name);
   const letter = /[.]([wd])$/.exec(name)?.[1] ?? /([bhwd])u?$/.exec(name)![1];

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { RAM_BYTES } from './batch.ts';
+import { ARENA_BYTES } from './layout.ts';
 
 const PROGRAM = 'qemu-system-riscv64';
 
@@ -37,10 +38,12 @@ export function qemuVersion(): string | undefined {
 
 /**
  * Runs an image from the start of RAM until it powers off.
- * @returns RAM afterwards, as far as the image reached, also when the batch did not end within `seconds`
+ * @returns RAM afterwards, as far as the image reached, also when the batch hung
  * @throws Error when QEMU cannot start
  */
-export async function runInQemu(image: Uint8Array, seconds = 20, processor = PROCESSOR): Promise<Uint8Array> {
+export async function runInQemu(image: Uint8Array, processor = PROCESSOR): Promise<Uint8Array> {
+  // A few milliseconds are usual.
+  const seconds = 5 + 0.05 * (image.length / ARENA_BYTES);
   const directory = mkdtempSync(join(tmpdir(), 'virtsec-differential-'));
   const file = join(directory, 'ram');
   try {
