@@ -591,12 +591,15 @@ class Interpreter extends Target {
     this.set(this.#va);
     this.#miss(log, access === 'store');
     this.if();
+    this.#saveFuel();
     this.get(this.#va);
     this.i32(log);
     this.i32(access === 'store' ? 1 : 0);
     this.helper('atomic_address');
     this.set(host);
     this.trapIfRaised();
+    // its page may have lost its decoded page, which may be the running one
+    this.#stopAfterThis();
     this.else();
     this.get(this.#host);
     this.op('i32.wrap_i64');

@@ -58,6 +58,7 @@ export const amo = (funct5: number, width: 2 | 3, rd: number, rs1: number, rs2: 
 export const LR = 2;
 export const SC = 3;
 export const AMOADD = 0;
+export const AMOSWAP = 1;
 export const nop = addi(zero, zero, 0);
 export const ecall = 0x73;
 export const ebreak = 0x100073;

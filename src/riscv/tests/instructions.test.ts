@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { decode, nameOf } from '../decode.ts';
 import {
-  a0, addi, amo, AMOADD, Bench, CSR, csrr, csrrs, ebreak, fence_i, i, jalr, ld, LR, lw, nop, r, RAM, SC, sd, sw, t0,
+  a0, addi, amo, AMOADD, AMOSWAP, Bench, CSR, csrr, csrrs, ebreak, fence_i, i, jalr, ld, LR, lw, nop, r, RAM, SC, sd, sw, t0,
   t1, t2, zero,
 } from './assembly.ts'; // prettier-ignore
 
@@ -187,6 +187,18 @@ void test('stores into code are executed, in the running page too (Zifencei)', (
   bench.pc(CODE);
   bench.run();
   assert.equal(bench.x(t2), 3n);
+});
+
+void test('an atomic instruction that writes code of its own page', () => {
+  const bench = new Bench();
+  bench.program([amo(AMOSWAP, 2, zero, a0, t0), fence_i, nop, nop, addi(t2, zero, 1), ebreak], CODE);
+  bench.x(a0, CODE + 0x10);
+  for (const value of [2, 3]) {
+    bench.x(t0, addi(t2, zero, value));
+    bench.pc(CODE);
+    assert.equal(bench.run().why, 'breakpoint');
+    assert.equal(bench.x(t2), BigInt(value));
+  }
 });
 
 void test('a page of code that becomes data, and code again', () => {
