@@ -317,7 +317,10 @@ async function besideNoise(configs: readonly { seed: number; hello?: boolean; le
     { noFfi },
   );
   for (const [i, { legal }] of configs.entries()) {
-    if (legal !== true) await system.waitFor('exit', (e) => e.partition === `noise${i}` && e.by === 'illegal-call');
+    // Sooner or later it says what it may not, or (seldom) happens to say EXIT.
+    if (legal === true) continue;
+    const exit = await system.waitFor('exit', (e) => e.partition === `noise${i}`);
+    assert.ok(exit.by === 'illegal-call' || exit.by === 'exit', exit.by);
   }
   assert.equal((await system.waitFor('exit', (e) => e.partition === 'a')).status, 7);
   system.kill('SIGTERM');

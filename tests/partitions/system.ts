@@ -7,6 +7,8 @@ import type { Readable, Writable } from 'node:stream';
 import type { KernelEvent, Plan, PlanPartition, PlanStream } from '../../src/kernel/plan.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
+/** A busy machine is slow; only what hangs takes this long. */
+const PATIENCE_MS = 60_000;
 const MAIN = path.join(ROOT, 'src/kernel/hosted/main.ts');
 
 /** A partition of a test: a program's file, and what else differs from nothing. */
@@ -88,8 +90,10 @@ export class TestSystem {
       this.events.push(JSON.parse(line) as KernelEvent);
       for (const check of this.#waiting) check();
     });
+    const limit = setTimeout(() => this.kill('SIGKILL'), 2 * PATIENCE_MS);
     this.exited = new Promise((resolve) => {
       this.#child.on('close', (code) => {
+        clearTimeout(limit);
         resolve(code);
         for (const check of this.#waiting) check();
       });
@@ -104,7 +108,7 @@ export class TestSystem {
     this.#child.kill(signal);
   }
 
-  /** Waits for an event. Rejects when the kernel process ends without it, or after 20 s. */
+  /** Waits for an event. Rejects when the kernel process ends without it, or after PATIENCE_MS. */
   waitFor<E extends KernelEvent['event']>(
     event: E,
     matches: (e: Extract<KernelEvent, { event: E }>) => boolean = () => true,
@@ -124,10 +128,10 @@ export class TestSystem {
           settle(() => reject(new Error(`no event ${event}: ${JSON.stringify(this.events)} ${this.kernelLog}`)));
         }
       };
-      const timer = setTimeout(
-        () => settle(() => reject(new Error(`no event ${event} in time: ${JSON.stringify(this.events)}`))),
-        20_000,
-      );
+      const timer = setTimeout(() => {
+        this.kill('SIGKILL');
+        settle(() => reject(new Error(`no event ${event} in time: ${JSON.stringify(this.events)}`)));
+      }, PATIENCE_MS);
       this.#waiting.add(check);
       check();
     });
