@@ -10,6 +10,7 @@ import { LAYERS } from '../src/kernel/abi.ts';
 import type { KernelEvent } from '../src/kernel/plan.ts';
 import { landlockAbi } from '../src/kernel/hosted/landlock.ts';
 import { whyNoFfi } from '../src/kernel/hosted/linux.ts';
+import { whyNoOwnUid } from '../src/kernel/hosted/own-uid.ts';
 import { ROOT, TestSystem, partition } from './partitions/system.ts';
 
 const HOSTILE = path.join(ROOT, 'tests/jail/hostile.ts');
@@ -20,6 +21,8 @@ after(() => server.close());
 
 const skip =
   whyNoFfi() ?? (landlockAbi() < 6 ? `Landlock ABI ${landlockAbi()} of this host cannot scope signals` : false);
+
+const noUid = whyNoOwnUid([process.execPath, path.join(ROOT, 'src'), path.join(ROOT, 'package.json'), HOSTILE]);
 
 /** The threads of each kind of partition. */
 const PLACES = [
@@ -53,7 +56,7 @@ async function run(
   });
   const exits = partitions.map(({ name }) => system.waitFor('exit', (e) => e.partition === name));
   const started = await system.waitFor('started');
-  const uid = process.getuid?.() === 0 ? [] : ['uid'];
+  const uid = noUid === undefined ? [] : ['uid'];
   for (const p of started.partitions) {
     assert.deepEqual(
       p.layers.filter((l) => !uid.includes(l)),
@@ -167,7 +170,7 @@ test('the permission model alone stops what Node offers, but no signal', { skip 
   });
 });
 
-const skipUid = skip !== false ? skip : process.getuid?.() !== 0 && 'needs root';
+const skipUid = skip !== false ? skip : (noUid ?? false);
 test('an own uid alone stops signals', { skip: skipUid }, async () => {
   expectEverywhere(await run(['uid'], FEWER, [['native signal', 'js signal']]), {
     'native signal': 'errno 1',
