@@ -27,7 +27,7 @@ const STATUS_OWN_FAULT = 70;
 /** A partition that has said EXIT and is still there after this is killed. */
 const EXIT_GRACE_MS = 1000;
 /** All partitions must have said HELLO by then. */
-const BIRTH_LIMIT_MS = 30_000;
+const BIRTH_LIMIT_MS = 120_000;
 
 const noFfi = whyNoFfi();
 
