@@ -1,7 +1,7 @@
 // Groups of unprivileged instructions: arithmetic, memory, atomics, floating point, control flow, code that changes.
 
 import { decode, INSTRUCTIONS } from './instructions.ts';
-import { type Context, familyInstructions } from './context.ts';
+import { type Context, familyInstructions, SPARED } from './context.ts';
 import { DATA } from './layout.ts';
 import type { Item } from './program.ts';
 
@@ -51,10 +51,10 @@ export function atomic(c: Context): void {
   const instruction = c.random.pick(familyInstructions(['atomic']));
   const base = c.register();
   const size = accessSize(instruction.name);
-  c.add('atomic', [
-    { kind: 'address', rd: base, offset: c.dataOffset(size, !(c.atomicFaults && c.random.one(8))) },
-    c.fill(instruction, { rs1: base }),
-  ]);
+  let offset = c.dataOffset(size, !(c.atomicFaults && c.random.one(8)));
+  // The pages that PMP regions cut through, only where a fault's cause can be corrected.
+  if (c.aligned && !c.atomicFaults) offset = DATA + SPARED + size * c.random.below((4096 - 2 * SPARED) / size);
+  c.add('atomic', [{ kind: 'address', rd: base, offset }, c.fill(instruction, { rs1: base })]);
 }
 
 /** Load-reserved and store-conditional: matched, to another address, without reservation, misaligned. */

@@ -279,6 +279,7 @@ continue:
     add x8,x8,x31
     ld x8,${C.windows}(x8)
     add x11,x11,x8
+    andi x11,x11,-2                 # QEMU 7.2 would keep an odd epc
     csrw mepc,x11
     li x8,0x1800
     csrc mstatus,x8
