@@ -114,6 +114,8 @@ test('a plain Image goes to base + text_offset, or where firmware expects it', (
     end: BASE + 0x20_3000,
   });
   assert.deepEqual(Buffer.from(r.bytes.subarray(0x20_0000, 0x20_1000)), kernel);
+  const full = image(4096, { size: BigInt(6 * MIB) });
+  assert.equal(loaded(loadKernel(ram(), full, decompress)).end, BASE + 8 * MIB);
   assert.equal(
     loaded(loadKernel(r, image(4096, { textOffset: 0n }), decompress, BASE + 4 * MIB)).entry,
     BASE + 4 * MIB,
@@ -148,7 +150,7 @@ test('wrong kernels are refused with a sentence', () => {
   let nested: Buffer = image();
   for (let i = 0; i < 5; i++) nested = gzipSync(nested);
   refused(kernel(nested), 'image.nested');
-  refused(kernel(image(4096, { size: BigInt(7 * MIB) })), 'image.outside-ram');
+  refused(kernel(image(4096, { size: BigInt(6 * MIB + 1) })), 'image.outside-ram');
   refused(kernel(image(4096, { size: 0xffff_ffff_ffff_ffffn })), 'image.outside-ram');
   refused(kernel(image(4096, { textOffset: 0xffff_ffff_ffff_f000n })), 'image.outside-ram');
   refused(kernel(image(4096, { flags: 1n })), 'image.endianness');

@@ -146,6 +146,8 @@ test('nothing answers elsewhere, misaligned, or at a width that a register does 
     assert.equal(boardRead(board, 0, address, 4), -1);
     assert.equal(boardWrite(board, 0, address, 4, 0), false);
   }
+  assert.equal(boardRead(board, 0, VIRT.uart0.base + 1, 2), -1);
+  assert.equal(boardWrite(board, 0, VIRT.uart0.base + 2, 4, 0), false);
   assert.equal(boardRead(board, 0, VIRT.plic.base + 4, 2), -1);
   assert.equal(boardRead(board, 0, VIRT.aclint.base + 2, 4), -1);
   assert.equal(boardRead(board, 0, VIRT.plic.base + 4, 1), -1);

@@ -5,7 +5,7 @@
 // Two things are ours and not the data sheet's:
 //  - Transmitted bytes go into a ring that the VMM empties; THRE and TEMT say that the ring has room for a whole FIFO.
 //  - Input waits in a *hold* ring until the guest listens: it has set IER.ERBFI, or it polls (POLLS_TO_LISTEN reads of
-//    LSR without any other access between). The receiver FIFO is a window on the hold ring, so that neither a FIFO reset
+//    LSR without any other access between). The receiver FIFO then shows the hold ring's first bytes, so that neither a FIFO reset
 //    nor a probe of the driver loses a byte that somebody typed.
 
 // ---- registers: offset, data sheet 8.0 table II. DLAB (LCR bit 7) selects DLL and DLM at 0 and 1.
@@ -101,13 +101,11 @@ function fifoDepth(s: Int32Array): number {
   return (s[U_FCR] & FCR_ENABLE) !== 0 ? FIFO : 1;
 }
 
-/** Bytes in the receiver FIFO: looped ones, or the window on the hold ring. */
+/** Bytes that the receiver FIFO shows: looped ones, or the held ones (more than 16 look like 16). */
 function received(s: Int32Array): number {
   if ((s[U_MCR] & MCR_LOOP) !== 0 || s[U_LOOP_COUNT] > 0) return s[U_LOOP_COUNT];
   if ((s[U_IER] & IER_ERBFI) === 0 && s[U_POLLED] === 0) return 0;
-  const n = held(s);
-  const depth = fifoDepth(s);
-  return n < depth ? n : depth;
+  return held(s);
 }
 
 function transmitterEmpty(s: Int32Array): number {

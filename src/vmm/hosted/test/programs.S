@@ -5,16 +5,22 @@
 
 #ifdef FIRMWARE
 # M-mode, flat, at 0x80000000: shows a digit that counts its starts (RAM is zero at each), then takes commands from the UART
-# by polling: p pass, r reset, f fail with 7, w waits 2 ms for mtimecmp and shows t; anything else is echoed.
+# by polling: p pass, r reset, f fail with 7, w waits 2 ms for mtimecmp and shows t, h is echoed when two other harts began;
+# anything else is echoed.
 .equ UART, 0x10000000
 .equ TEST, 0x100000
 _start:
+  li s2, 0x8001          # 0x80010000: starts, then harts
+  slli s2, s2, 16
   csrr t0, mhartid
-  bnez t0, park
+  beqz t0, first
+  li t1, 1
+  addi t0, s2, 4
+  amoadd.w zero, t1, (t0)
+  j park
+first:
   lui s0, 0x10000        # UART
   lui s1, 0x100          # finisher
-  # print '0' + (word after the code, then incremented)
-  lla s2, counter
   lw t1, 0(s2)
   addi t2, t1, 1
   sw t2, 0(s2)
@@ -31,8 +37,16 @@ next:
   beq a0, t1, again
   li t1, 'f'
   beq a0, t1, fail
+  li t1, 'h'
+  beq a0, t1, others
   li t1, 'w'
   beq a0, t1, sleep
+  jal ra, put
+  j next
+others:
+  lw t0, 4(s2)
+  li t1, 2
+  bne t0, t1, others
   jal ra, put
   j next
 pass:
@@ -72,12 +86,11 @@ put:
   beqz t0, put
   sb a0, 0(s0)
   ret
-.align 3
-counter: .word 0
 #endif
 
 #ifdef KERNEL
-# S-mode, a RISC-V Image: DBCN write, HSM start, IPI, TIME, HSM stop and status, RFENCE; SRST with reason 0 when all of it
+# S-mode, a RISC-V Image: DBCN write, HSM start, IPI, remote fence.i over changed code, TIME, HSM stop and
+# status, remote sfence.vma; SRST with reason 0 when all of it
 # held, else with "system failure".
 _start:
   .option push
@@ -127,6 +140,28 @@ begin:
   li t2, 2
 2: lw t1, 0(t0)
   bne t1, t2, 2b
+  # change `answer`, fence.i on hart 1, let it call again
+  lla t0, answer
+  lla t1, other
+  lw t2, 0(t1)
+  sw t2, 0(t0)
+  fence rw, rw
+  li a7, 0x52464e43
+  li a6, 0
+  li a0, 1
+  li a1, 1
+  ecall
+  bnez a0, bad
+  lla t0, flag
+  li t2, 3
+  sw t2, 0(t0)
+  li t2, 4
+6: lw t1, 0(t0)
+  bne t1, t2, 6b
+  lla t0, result
+  lw t1, 0(t0)
+  li t2, 12
+  bne t1, t2, bad
   # TIME: 1 ms from now, wfi until STIP
   csrr a0, time
   li t0, 10000
@@ -183,13 +218,39 @@ second:
   beqz t1, 5b
   li t1, 2
   csrc sip, t1
+  call answer
+  lla t0, result
+  sw a0, 0(t0)
   lla t0, flag
+  li t1, 2
+  sw t1, 0(t0)
+  li t2, 3
+7: lw t1, 0(t0)
+  bne t1, t2, 7b
+  call answer
+  lla t0, result
+  lw t1, 0(t0)
+  slli t1, t1, 2
+  add t1, t1, a0
+  sw t1, 0(t0)            # 4 * 2 + 4
+  lla t0, flag
+  li t1, 4
   sw t1, 0(t0)
   li a7, 0x48534d
   li a6, 1
   ecall
   j bad
+  .option push
+  .option norvc
+  .align 2
+answer:
+  li a0, 2
+  ret
+other:
+  li a0, 4
+  .option pop
 text: .ascii "hello\n"
 .align 3
 flag: .word 0
+result: .word 0
 #endif
