@@ -56,6 +56,8 @@ const filters = process.argv.slice(2);
 installDebianPackages();
 if (filters.length === 0) {
   step('types', tool('tsc'), ['-p', root]);
+  // The engine alone, with a browser's types and none of Node's.
+  step('types of the engine in a browser', tool('tsc'), ['-p', path.join(root, 'tsconfig.browser.json')]);
   step('lint', tool('oxlint'), ['--type-aware', '--deny-warnings']);
   step('format', tool('oxfmt'), ['--check']);
 }

@@ -31,6 +31,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'src/vmm/hosted/': ['src/vmm/', 'src/riscv/', 'src/sdk/', 'src/kernel/abi.ts', 'node:'],
   'src/policy/': ['src/kernel/plan.ts', 'npm:yaml', 'node:'],
   'src/images/': ['node:'],
+  'src/proof/': ['src/kernel/core/', 'npm:acorn', 'npm:oxc-parser', 'npm:z3-solver', 'node:'],
   'src/cli/': [
     'src/policy/',
     'src/kernel/plan.ts',
