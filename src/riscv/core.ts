@@ -3,7 +3,7 @@
 
 import { CROSSING, PAGE_END } from './interpret/entry.ts';
 import { fetch } from './interpret/fetch.ts';
-import { interpreter } from './interpret/interpreter.ts';
+import { interpreter, REGION_TYPE } from './interpret/interpreter.ts';
 import * as layoutOf from './layout.ts';
 import type { Layout } from './layout.ts';
 import { csr } from './privileged/csr.ts';
@@ -29,6 +29,10 @@ export interface CoreImports {
   bus_time(): number;
   /** Interpreter entry of an instruction's bits. */
   decode_entry(bits: number): number;
+  /** The entry at ip, of a decoded page, has become hot. */
+  region_hot(slot: number, ip: number): void;
+  /** These bytes of a decoded page are no longer what regions were translated from. */
+  regions_drop(slot: number, from: number, to: number): void;
 }
 export interface CoreExports {
   /** A slice of at most this many instructions from PC: until they are begun, STOP is set or a REQUEST is open. Instructions begun. */
@@ -51,6 +55,8 @@ const IMPORTS: readonly (FunctionType & { name: keyof CoreImports })[] = [
   { name: 'bus_write', parameters: ['f64', 'i32', 'f64'], result: 'i32' },
   { name: 'bus_time', parameters: [], result: 'f64' },
   { name: 'decode_entry', parameters: ['i32'], result: 'i32' },
+  { name: 'region_hot', parameters: ['i32', 'i32'], result: 'void' },
+  { name: 'regions_drop', parameters: ['i32', 'i32', 'i32'], result: 'void' },
 ];
 const EXPORTS: readonly (keyof CoreExports)[] = [
   'run',
@@ -188,6 +194,7 @@ function constantsOf(layout: Layout, hart: number): Constants {
     SLOT_WRITES: layoutOf.SLOT_WRITES,
     SLOT_MOST_WRITES: layoutOf.SLOT_MOST_WRITES,
     SLOT_BYTES_COPY: layoutOf.SLOT_BYTES_COPY,
+    SLOT_REGIONS: layoutOf.SLOT_REGIONS,
     ENTRY_PAGE_END: PAGE_END,
     ENTRY_CROSSING: CROSSING,
     RAM: layout.ramAt,
@@ -206,8 +213,14 @@ function constantsOf(layout: Layout, hart: number): Constants {
   };
 }
 
-/** The module of one hart; its imports are `env.memory` and CoreImports in `env`. */
-export function coreModule(layout: Layout, hart: number): Uint8Array<ArrayBuffer> {
+export interface Core {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Types of its functions by name. When the machine translates, all of them are exported: regions call them. */
+  readonly functions: ReadonlyMap<string, FunctionType>;
+}
+
+/** The module of one hart; its imports are `env.memory`, CoreImports in `env`, and `env.table` if the machine translates. */
+export function coreModule(layout: Layout, hart: number): Core {
   const externals = new Map<string, Signature>(IMPORTS.map((entry, index) => [entry.name, { ...entry, index }]));
   // The interpreter is called by the sources and calls them: it takes the index after the imports.
   externals.set('interpret', { parameters: ['i64'], result: 'i64', index: externals.size });
@@ -228,14 +241,19 @@ export function coreModule(layout: Layout, hart: number): Uint8Array<ArrayBuffer
     loop,
   ];
   const compiled = compile(sources, constantsOf(layout, hart), externals);
-  return encodeModule({
+  const bytes = encodeModule({
     memoryPages: layout.memoryPages,
+    types: layout.translate && [REGION_TYPE],
     imports: IMPORTS,
     functions: [
       interpreter(layout, hart, compiled.signatures),
       ...(fused ? [multiplyAddBody] : []),
       ...compiled.functions,
     ],
-    exports: EXPORTS.map((name) => ({ name, index: compiled.signatures.get(name)!.index })),
+    // regions call any of them
+    exports: (layout.translate ? [...compiled.signatures.keys()].filter((name) => !externals.has(name)) : EXPORTS).map(
+      (name) => ({ name, index: compiled.signatures.get(name)!.index }),
+    ),
   });
+  return { bytes, functions: compiled.signatures };
 }

@@ -2,10 +2,13 @@
 
 import { coreModule } from './core.ts';
 import type { CoreExports, CoreImports } from './core.ts';
+import type { FunctionType } from './wasm/encoder.ts';
 import { decodeEntry } from './interpret/entry.ts';
 import * as layoutOf from './layout.ts';
 import type { Layout } from './layout.ts';
 import type { Machine, ResetState } from './machine.ts';
+import { MOST_REGIONS, Translator } from './translate/translator.ts';
+import type { TranslatorStatistics } from './translate/translator.ts';
 
 /** What guest code can touch outside RAM. Every value is the guest's choice; nothing here may throw. */
 export interface Bus {
@@ -45,15 +48,21 @@ const F0 = 33;
 export const CSR0 = 4096;
 
 /** Modules by configuration and hart: machines of one form share them. */
-const modules = new Map<string, WebAssembly.Module>();
-function compiled(layout: Layout, hart: number): WebAssembly.Module {
-  const key = [layout.harts, layout.ramBase, layout.ramBytes, layout.clock, hart].join();
-  let module = modules.get(key);
-  if (!module) {
-    module = new WebAssembly.Module(coreModule(layout, hart));
-    modules.set(key, module);
+interface Compiled {
+  readonly module: WebAssembly.Module;
+  readonly functions: ReadonlyMap<string, FunctionType>;
+}
+const modules = new Map<string, Compiled>();
+function compiled(layout: Layout, hart: number): Compiled {
+  const { harts, ramBase, ramBytes, clock, translate } = layout;
+  const key = [harts, ramBase, ramBytes, clock, translate?.threshold, hart].join();
+  let known = modules.get(key);
+  if (!known) {
+    const { bytes, functions } = coreModule(layout, hart);
+    known = { module: new WebAssembly.Module(bytes), functions };
+    modules.set(key, known);
   }
-  return module;
+  return known;
 }
 
 export class Hart {
@@ -65,6 +74,7 @@ export class Hart {
   readonly #base: number;
   readonly #words: Int32Array;
   readonly #bits: BigInt64Array;
+  readonly #translator: Translator | undefined;
 
   constructor(machine: Machine, index: number, bus: Bus) {
     const { layout, memory } = machine;
@@ -93,9 +103,14 @@ export class Hart {
       },
       bus_time: () => bus.time(),
       decode_entry: decodeEntry,
+      region_hot: (slot, ip) => this.#translator?.hot(slot, ip),
+      regions_drop: (slot, from, to) => this.#translator?.drop(slot, from, to),
     };
-    const instance = new WebAssembly.Instance(compiled(layout, index), { env: { memory, ...imports } });
+    const { module, functions } = compiled(layout, index);
+    const table = layout.translate && new WebAssembly.Table({ element: 'anyfunc', initial: MOST_REGIONS });
+    const instance = new WebAssembly.Instance(module, { env: { memory, ...(table && { table }), ...imports } });
     this.#core = instance.exports as unknown as CoreExports;
+    if (table) this.#translator = new Translator(layout, index, memory, table, instance.exports, functions);
     if (this.#bits[(this.#base + layoutOf.WORD.RESERVATION) >> 3] === 0n)
       this.reset({ pc: machine.ramBase, mode: 'M', a0: index, a1: 0 });
   }
@@ -143,6 +158,7 @@ export class Hart {
         if (Atomics.load(words, request) !== 0 && this.#serve()) return KICKED;
         if (left <= 0) return BUDGET;
         left -= this.#core.run(Math.min(left, SLICE));
+        this.#translator?.tick();
         switch (words[stop]) {
           case layoutOf.STOP_WFI:
             return IDLE;
@@ -171,6 +187,11 @@ export class Hart {
     if (asked & layoutOf.REQUEST_FENCE_I) this.#core.icache_flush();
     Atomics.notify(this.#words, request);
     return (asked & layoutOf.REQUEST_KICK) !== 0;
+  }
+
+  /** What the translator has done; undefined when the machine has none. */
+  get translated(): TranslatorStatistics | undefined {
+    return this.#translator?.statistics;
   }
 
   /** Instructions retired since reset, exact; also while a device access is served. */

@@ -23,6 +23,12 @@ export interface MachineConfiguration {
    * INSTRUCTIONS_PER_TICK, and time spent in WFI is skipped, so that a run repeats exactly.
    */
   readonly clock: Clock;
+  /** Translate hot code to WebAssembly. Absent: interpret all of it. */
+  readonly translate?: Translation | undefined;
+}
+export interface Translation {
+  /** Arrivals at a place (by a backward jump, a call or from translated code) that make it hot: 1..60,000. */
+  readonly threshold: number;
 }
 
 /** With clock 'instructions': 10 MHz ticks of a hart that retires 1,000 million instructions a second. */
@@ -177,8 +183,11 @@ export const FETCH_TLBS = 0x8000;
 export const LOG_ENTRIES = 0x3fff;
 export const LOG_BYTES = 0x10000;
 export const LOGS = 0x10000;
+/** How often the interpreter arrived at a place: 16-bit counts by hashed address of its entry. */
+export const HEAT = LOGS + 4 * LOG_BYTES;
+export const HEAT_ENTRIES = 0x10000;
 /** Two tables by page number of RAM (see HartLayout), then the data TLBs and the decoded pages. */
-const TABLES = LOGS + 4 * LOG_BYTES;
+const TABLES = HEAT + 2 * HEAT_ENTRIES;
 
 // ---- decoded page: one 4-byte entry for each halfword, a page-end entry, the page's number and epoch, the bytes that were decoded
 export const SLOT_END = 8192;
@@ -188,6 +197,8 @@ export const SLOT_EPOCH = 8200;
 export const SLOT_WRITES = 8204;
 export const SLOT_MOST_WRITES = 128;
 export const SLOT_BYTES_COPY = 8208;
+/** Nonzero: translated regions contain code of the page. */
+export const SLOT_REGIONS = 12304;
 /** Not a power of two, so that pages do not compete for the same cache lines. */
 export const SLOT_STRIDE = 12352;
 
@@ -217,13 +228,15 @@ export interface Layout extends MachineConfiguration {
 
 /** Throws RangeError for a configuration out of its ranges. */
 export function layOut(configuration: MachineConfiguration): Layout {
-  const { harts, ramBase, ramBytes } = configuration;
+  const { harts, ramBase, ramBytes, translate } = configuration;
   const megabytes = ramBytes / 0x100000;
   if (!Number.isInteger(harts) || harts < 1 || harts > 8) throw new RangeError('harts: 1 to 8');
   if (!(megabytes >= 16 && megabytes <= 2048) || megabytes % 2 !== 0)
     throw new RangeError('ramBytes: 16 MiB to 2 GiB, in steps of 2 MiB');
   if (!(ramBase > 0) || ramBase % 0x200000 !== 0 || ramBase + ramBytes > 2 ** 48)
     throw new RangeError('ramBase: a multiple of 2 MiB below 2^48');
+  if (translate && !(translate.threshold >= 1 && translate.threshold <= 60_000))
+    throw new RangeError('translate.threshold: 1 to 60,000');
 
   const ramPages = ramBytes / PAGE;
   const slotCount = Math.min(2048, Math.max(256, ramPages >> 4));
@@ -252,6 +265,7 @@ export function layOut(configuration: MachineConfiguration): Layout {
         ramBase,
         ramBytes,
         clock,
+        translate,
         addressBits,
         tlbEntries,
         tlbBytes,

@@ -60,8 +60,8 @@ export class Machine {
 
   /** A machine with zeroed RAM. Throws RangeError for a configuration out of its ranges. */
   static create(configuration: MachineConfiguration): Machine {
-    const { harts, ramBase, ramBytes, clock } = configuration;
-    return new Machine({ harts, ramBase, ramBytes, clock });
+    const { harts, ramBase, ramBytes, clock, translate } = configuration;
+    return new Machine({ harts, ramBase, ramBytes, clock, translate });
   }
   /** The same machine in another thread. */
   static attach(shared: SharedMachine): Machine {

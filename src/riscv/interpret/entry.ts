@@ -20,7 +20,9 @@ export const UNDECODED = 0;
 export const PAGE_END = 1;
 /** The last halfword of a page begins a 4-byte instruction. */
 export const CROSSING = 2;
-export const FIRST = 3;
+/** A translated region begins here; its number is in the bits above (`translate/`). */
+export const REGION = 3;
+export const FIRST = 4;
 
 export function entryOf(instruction: Instruction): number {
   const { number, rd, rs1, rs2, rs3, rm, immediate, length } = instruction;

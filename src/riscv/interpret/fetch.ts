@@ -42,7 +42,7 @@ fn slot_of(page:i32):i32 {
   let ram = RAM + (page << 12);
   if (slot != 0) {
     if (ld32(slot + SLOT_EPOCH) != ld32(EPOCH)) {
-      if (same_page(slot + SLOT_BYTES_COPY, ram) == 0) slot_fill(slot, ram);
+      if (same_page(slot + SLOT_BYTES_COPY, ram) == 0) { code_changed(slot, 0, 4096); slot_fill(slot, ram); }
       st32(slot + SLOT_EPOCH, ld32(EPOCH));
     }
     return slot;
@@ -53,6 +53,7 @@ fn slot_of(page:i32):i32 {
   st32(NEXT_SLOT, select(next == SLOT_COUNT, 0, next));
   let evicted = ld32(slot + SLOT_PAGE);
   if (evicted != 0) {
+    code_changed(slot, 0, 4096);
     st32(PAGE_SLOTS + (evicted - 1 << 2), 0);
     fetch_flush();
   }
@@ -82,9 +83,18 @@ fn code_stored(slot:i32, host:i32, size:i32):void {
   if (first > 0) first = first - 1;
   let last = offset + size - 1 >>> 1;
   fill(slot + (first << 2), 0, last - first + 1 << 2);
+  code_changed(slot, first << 1, last + 1 << 1);
+}
+// Regions that contain these bytes of the page are gone, and the running one may be among them
+fn code_changed(slot:i32, from:i32, to:i32):void {
+  if (ld32(slot + SLOT_REGIONS)) {
+    regions_drop(slot, from, to);
+    st32(ATTENTION, 1);
+  }
 }
 // The page holds data now. The hart may be executing in it: it must fetch again.
 fn slot_drop(slot:i32):void {
+  code_changed(slot, 0, 4096);
   st32(PAGE_SLOTS + (ld32(slot + SLOT_PAGE) - 1 << 2), 0);
   st32(slot + SLOT_PAGE, 0);
   fetch_flush();

@@ -3,18 +3,24 @@
 
 import { FORMATS, NAMES } from '../instructions.ts';
 import type { Format } from '../instructions.ts';
-import { F, HALF, SINGLES, SLOT_END, WORD, X } from '../layout.ts';
+import { F, HALF, HEAT, HEAT_ENTRIES, SINGLES, SLOT_END, WORD, X } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import { SEMANTICS } from '../semantics/index.ts';
 import { Target } from '../semantics/target.ts';
 import type { Emit, Precision, System } from '../semantics/target.ts';
-import type { FunctionBody, Label } from '../wasm/encoder.ts';
+import type { FunctionBody, FunctionType, Label } from '../wasm/encoder.ts';
 import type { Signature } from '../wasm/language.ts';
 import { MEMORY } from '../wasm/opcodes.ts';
 import type { Memory, ValueType } from '../wasm/opcodes.ts';
-import { CROSSING, FIRST, PAGE_END, UNDECODED } from './entry.ts';
+import { CROSSING, FIRST, PAGE_END, REGION, UNDECODED } from './entry.ts';
 
 const FRM = WORD.FFLAGS + 4;
+/**
+ * A translated region (`translate/`): from pc, and the number of regions that wait for it, to the next pc; bit 0 of that asks to
+ * interpret the instruction there. Type 0 of the module.
+ */
+export const REGION_TYPE: FunctionType = { parameters: ['i64', 'i32'], result: 'i64' };
+
 /** A page number that no pc is in: the next jump fetches. */
 const NO_PAGE = 1;
 
@@ -47,6 +53,10 @@ class Interpreter extends Target {
   readonly #target = this.local('i64');
   readonly #va = this.local('i64');
   readonly #host = this.local('i64');
+  /** A region begins here that is not to be called: it asked for the interpreter. */
+  readonly #skip = this.local('i64');
+  /** Not 0: the place that is jumped to is counted. */
+  readonly #counts = this.local('i32');
 
   // Labels, and what goes to them
   /** Next entry at ip. */
@@ -60,6 +70,8 @@ class Interpreter extends Target {
   /** An exception is raised by the instruction at ip. */
   #trap: Label = 0;
   #illegal: Label = 0;
+  /** Next entry at ip, which is counted. */
+  #warm: Label = 0;
 
   constructor(layout: Layout, hart: number, signatures: ReadonlyMap<string, Signature>) {
     super(1);
@@ -74,6 +86,8 @@ class Interpreter extends Target {
     this.set(this.#fuel);
     this.get(0);
     this.set(this.#target);
+    this.i64(-1);
+    this.set(this.#skip);
     this.#modeChanged();
     this.#jump = this.loop();
     this.#resume = this.block();
@@ -82,6 +96,7 @@ class Interpreter extends Target {
     this.#illegal = this.block();
     this.#leave = this.block();
     const spent = this.block();
+    if (this.#layout.translate) this.#count(this.#layout.translate.threshold);
     this.#next = this.loop();
     this.get(this.#fuel);
     this.i32(1);
@@ -92,6 +107,7 @@ class Interpreter extends Target {
     this.brIf(spent);
     this.#operations();
     this.end();
+    if (this.#layout.translate) this.end(); // warm
     this.op('unreachable');
 
     this.end(); // spent
@@ -187,7 +203,13 @@ class Interpreter extends Target {
         break;
       case PAGE_END:
         this.#notBegun();
+        this.i32(0);
+        this.set(this.#counts);
         this.br(this.#leave);
+        break;
+      case REGION:
+        if (this.#layout.translate) this.#region();
+        else this.op('unreachable');
         break;
       case CROSSING:
         this.pc();
@@ -201,6 +223,86 @@ class Interpreter extends Target {
         this.#single();
         this.br(this.#next);
     }
+  }
+
+  /** Opens the loop `warm`: counts the arrival at ip, and tells when it has become hot. */
+  #count(threshold: number): void {
+    this.#warm = this.loop();
+    const cold = this.block();
+    this.get(this.#counts);
+    this.i32(1);
+    this.set(this.#counts);
+    this.op('i32.eqz');
+    this.brIf(cold);
+    this.get(this.#ip);
+    this.i32(1);
+    this.op('i32.shr_u');
+    this.i32((HEAT_ENTRIES - 1) * 2);
+    this.op('i32.and');
+    this.tee(this.#at);
+    this.get(this.#at);
+    this.mem('i32.load16_u', this.#base + HEAT);
+    this.i32(1);
+    this.op('i32.add');
+    this.tee(this.#entry);
+    this.mem('i32.store16', this.#base + HEAT);
+    this.get(this.#entry);
+    this.i32(threshold);
+    this.op('i32.ne');
+    this.brIf(cold);
+    this.get(this.#slot);
+    this.op('i32.eqz');
+    this.brIf(cold);
+    this.#saveFuel();
+    this.get(this.#slot);
+    this.get(this.#ip);
+    this.helper('region_hot');
+    this.end();
+  }
+
+  /** The entry at ip names a region: calls it, unless it has just asked not to be. */
+  #region(): void {
+    this.#notBegun();
+    this.pc();
+    this.tee(this.#target);
+    this.get(this.#skip);
+    this.op('i64.eq');
+    this.if();
+    this.i64(-1);
+    this.set(this.#skip);
+    this.get(this.#target);
+    this.helper('fetch_single');
+    this.tee(this.#at);
+    this.i32(0);
+    this.op('i32.lt_s');
+    this.brIf(this.#trap);
+    this.#single();
+    this.br(this.#next);
+    this.end();
+    this.#saveFuel();
+    this.get(this.#target);
+    this.i32(0);
+    this.get(this.#entry);
+    this.i32(8);
+    this.op('i32.shr_u');
+    this.callIndirect(0);
+    this.set(this.#target);
+    this.#loadHalf('FUEL');
+    this.set(this.#fuel);
+    this.get(this.#target);
+    this.op('i32.wrap_i64');
+    this.i32(1);
+    this.op('i32.and');
+    this.if();
+    this.get(this.#target);
+    this.i64(-2);
+    this.op('i64.and');
+    this.tee(this.#target);
+    this.set(this.#skip);
+    this.i32(0);
+    this.set(this.#counts);
+    this.end();
+    this.br(this.#resume);
   }
   /** Gives back the fuel that dispatch took. */
   #notBegun(): void {
@@ -618,7 +720,7 @@ class Interpreter extends Target {
   // ---- control
 
   /** ip += the immediate, whose field begins at bit `shift` and counts halfwords; goes on there. */
-  #relative(shift: number): void {
+  #relative(shift: number, link = false): void {
     this.get(this.#ip);
     this.get(this.#entry);
     this.i32(shift);
@@ -630,7 +732,24 @@ class Interpreter extends Target {
     this.op('i32.sub');
     this.i32(SLOT_END);
     this.op('i32.lt_u');
-    this.brIf(this.#next);
+    if (this.#layout.translate) {
+      // calls and backward jumps are counted: the immediate's sign is the entry's
+      this.if();
+      if (!link) {
+        this.get(this.#entry);
+        this.i32(0);
+        this.op('i32.ge_s');
+        this.brIf(this.#next);
+      }
+      this.br(this.#warm);
+      this.end();
+      if (!link) {
+        this.get(this.#entry);
+        this.i32(0);
+        this.op('i32.lt_s');
+        this.set(this.#counts);
+      }
+    } else this.brIf(this.#next);
     this.br(this.#leave);
   }
   branch(condition: Emit): void {
@@ -641,7 +760,7 @@ class Interpreter extends Target {
   }
   jump(link: boolean): void {
     if (link) this.rd(() => this.#nextPc());
-    this.#relative(12);
+    this.#relative(12, link);
   }
   jumpRegister(link: boolean): void {
     this.rs1();
@@ -651,6 +770,13 @@ class Interpreter extends Target {
     this.op('i64.and');
     this.set(this.#target);
     if (link) this.rd(() => this.#nextPc());
+    else if (this.#layout.translate) {
+      // returns are not counted
+      this.#field(10);
+      this.i32(8);
+      this.op('i32.ne');
+      this.set(this.#counts);
+    }
     this.br(this.#jump);
   }
 

@@ -175,6 +175,18 @@ export class Encoder {
     this.code.byte(0x10);
     this.code.unsigned(functionIndex);
   }
+  /** Calls the function of this type whose number in the table is on the stack. */
+  callIndirect(type: number): void {
+    this.code.byte(0x11);
+    this.code.unsigned(type);
+    this.code.byte(0);
+  }
+  /** The same as a tail call. */
+  returnCallIndirect(type: number): void {
+    this.code.byte(0x13);
+    this.code.unsigned(type);
+    this.code.byte(0);
+  }
   memoryFill(): void {
     this.code.append([0xfc, 0x0b, 0]);
   }
@@ -193,10 +205,14 @@ export interface FunctionType {
 export interface FunctionBody extends FunctionType {
   readonly locals: readonly ValueType[];
   readonly code: Uint8Array;
+  /** Offsets in `code` of `if` instructions whose condition is nearly always false (Branch Hinting proposal). */
+  readonly unlikely?: readonly number[];
 }
 export interface ModuleParts {
   /** Imported as `env.memory`, shared, with exactly this many 64 KiB pages. */
   readonly memoryPages: number;
+  /** Types by number, for indirect calls; the table of `env.table` is imported when there are any. */
+  readonly types?: readonly FunctionType[] | undefined;
   /** Imported from `env`; function indexes count these first, in this order. */
   readonly imports: readonly (FunctionType & { readonly name: string })[];
   readonly functions: readonly FunctionBody[];
@@ -220,13 +236,21 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
     return typeNumbers.size - 1;
   };
 
+  for (const type of parts.types ?? []) typeNumber(type);
+
   const imports = new Bytes();
-  imports.unsigned(parts.imports.length + 1);
+  imports.unsigned(parts.imports.length + (parts.types ? 2 : 1));
   imports.name('env');
   imports.name('memory');
   imports.append([0x02, 0x03]);
   imports.unsigned(parts.memoryPages);
   imports.unsigned(parts.memoryPages);
+  if (parts.types) {
+    imports.name('env');
+    imports.name('table');
+    // table, of functions, with a least size of 1
+    imports.append([0x01, 0x70, 0x00, 1]);
+  }
   for (const entry of parts.imports) {
     imports.name('env');
     imports.name(entry.name);
@@ -247,9 +271,20 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   }
 
   const code = new Bytes();
+  const hints = new Bytes();
+  let hinted = 0;
   code.unsigned(parts.functions.length);
-  for (const body of parts.functions) {
+  for (const [k, body] of parts.functions.entries()) {
     const locals = encodeLocals(body.locals);
+    if (body.unlikely?.length) {
+      hinted++;
+      hints.unsigned(parts.imports.length + k);
+      hints.unsigned(body.unlikely.length);
+      for (const offset of body.unlikely) {
+        hints.unsigned(locals.length + offset);
+        hints.append([1, 0]);
+      }
+    }
     code.unsigned(locals.length + body.code.length + 1);
     code.append(locals);
     code.append(body.code);
@@ -270,6 +305,13 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   section(2, imports.view());
   section(3, declarations.view());
   section(7, exports.view());
+  if (hinted > 0) {
+    const custom = new Bytes();
+    custom.name('metadata.code.branch_hint');
+    custom.unsigned(hinted);
+    custom.append(hints.view());
+    section(0, custom.view());
+  }
   section(10, code.view());
   return module.view().slice();
 }

@@ -1,7 +1,7 @@
 // What the engine uses of the WebAssembly JavaScript interface: TypeScript has it only in its DOM library, which would
 // also declare a browser's globals everywhere.
 declare namespace WebAssembly {
-  type ImportValue = ((...values: never[]) => number | bigint | undefined | void) | Memory;
+  type ImportValue = ((...values: never[]) => number | bigint | undefined | void) | Memory | Table;
   interface Module {
     readonly [Symbol.toStringTag]: string;
   }
@@ -13,6 +13,10 @@ declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum: number; shared: true });
     readonly buffer: SharedArrayBuffer;
+  }
+  class Table {
+    constructor(descriptor: { element: 'anyfunc'; initial: number });
+    set(index: number, value: unknown): void;
   }
   class RuntimeError extends Error {}
 }

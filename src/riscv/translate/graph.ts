@@ -1,0 +1,376 @@
+// The control flow of a region: basic blocks of code that has been executed, from its first instruction on, within one page
+// and its neighbours. Then order, dominators and loops of the graph, and which registers are live and dirty where.
+
+import { decode } from '../decode.ts';
+import type { Instruction } from '../decode.ts';
+import { NAMES, NUMBER } from '../instructions.ts';
+import { UNDECODED } from '../interpret/entry.ts';
+import { SLOT_BYTES_COPY } from '../layout.ts';
+import { usageOf } from './usage.ts';
+
+/**
+ * Where code lies: halfwords from the start of the region's own page; the page before has negative ones, the page after those from
+ * 2048 on.
+ */
+export type Place = number;
+export const PAGE_HALFWORDS = 2048;
+
+export interface Located {
+  readonly instruction: Instruction;
+  readonly at: Place;
+}
+/** How a block ends. Its last instruction is `by`, if an instruction ends it. */
+export type End =
+  | { readonly kind: 'jump'; readonly by?: Located; readonly to: Place }
+  | { readonly kind: 'branch'; readonly by: Located; readonly to: Place; readonly otherwise: Place }
+  /** A call: rd is x1. It is expected to come back to `next`. */
+  | { readonly kind: 'call'; readonly by: Located; readonly to: Place; readonly next: Place }
+  | { readonly kind: 'call-register'; readonly by: Located; readonly next: Place }
+  /** A jump that links to another register than x1. */
+  | { readonly kind: 'link'; readonly by: Located; readonly to: Place }
+  | { readonly kind: 'return'; readonly by: Located }
+  /** `known`: targets that have been seen. */
+  | { readonly kind: 'jump-register'; readonly by: Located; readonly known: readonly Place[] }
+  /** The instruction at `to` is left to the interpreter. */
+  | { readonly kind: 'interpret'; readonly to: Place }
+  /** Code that has never run, or lies outside the region. */
+  | { readonly kind: 'leave'; readonly to: Place };
+
+export interface Block {
+  readonly at: Place;
+  /** Without the one that ends the block. */
+  readonly body: readonly Located[];
+  readonly end: End;
+  /** Instructions, with the one that ends it. */
+  readonly count: number;
+  /** In the region. */
+  successors: Block[];
+  /** Position in reverse post-order. */
+  order: number;
+  dominator: Block;
+  /** Registers (x, f) that may differ from memory at the start, and those whose values are wanted. */
+  dirty: number;
+  floatDirty: number;
+  live: number;
+  floatLive: number;
+  /** Most instructions that can begin from here until fuel is looked at again. */
+  reach: number;
+  writes: number;
+  floatWrites: number;
+}
+
+const SYSTEM = new Set(
+  'fence.i ecall ebreak mret sret wfi sfence.vma illegal csrrw csrrs csrrc csrrwi csrrsi csrrci'
+    .split(' ')
+    .map((name) => NUMBER[name as (typeof NAMES)[number]]),
+);
+const BRANCHES = new Set([NUMBER.beq, NUMBER.bne, NUMBER.blt, NUMBER.bge, NUMBER.bltu, NUMBER.bgeu]);
+const BLOCK_MOST = 200;
+
+const decoded = new Map<number, Instruction>();
+function decodeBits(bits: number): Instruction {
+  let instruction = decoded.get(bits);
+  if (!instruction) {
+    if (decoded.size > 50_000) decoded.clear();
+    instruction = decode(bits);
+    decoded.set(bits, instruction);
+  }
+  return instruction;
+}
+
+/** Three decoded pages: the one before, the region's, the one after; 0: not to be used. */
+export class Code {
+  readonly slots: number[];
+  readonly #words: Int32Array;
+  readonly #halves: Uint16Array;
+  readonly #targets: (entry: number) => readonly Place[];
+  readonly #ahead: boolean;
+  /** Bit k: slots[k] holds code of the region. */
+  used = 2;
+
+  /** `ahead`: translate code that has not run yet, too. */
+  constructor(memory: ArrayBufferLike, slots: number[], targets: (entry: number) => readonly Place[], ahead: boolean) {
+    this.slots = slots;
+    this.#ahead = ahead;
+    this.#words = new Int32Array(memory);
+    this.#halves = new Uint16Array(memory);
+    this.#targets = targets;
+  }
+  /** Address of the decoded page that a place lies in, or 0. */
+  slotOf(at: Place): number {
+    const page = (at >> 11) + 1;
+    return page < 0 || page > 2 ? 0 : this.slots[page];
+  }
+  entryAddress(at: Place): number {
+    return this.slotOf(at) + (at & (PAGE_HALFWORDS - 1)) * 4;
+  }
+  #half(at: Place): number {
+    return this.#halves[(this.slotOf(at) + SLOT_BYTES_COPY + (at & (PAGE_HALFWORDS - 1)) * 2) >> 1];
+  }
+  /** The instruction at a place; 'cold': it has never run; undefined: it reaches into a page that is not to be used. */
+  fetch(at: Place): Instruction | 'cold' | undefined {
+    const operation = this.#words[this.entryAddress(at) >> 2] & 0xff;
+    if (operation === UNDECODED && !this.#ahead) return 'cold';
+    let bits = this.#half(at);
+    if ((bits & 3) === 3) {
+      if (this.slotOf(at + 1) === 0) return undefined;
+      bits |= this.#half(at + 1) << 16;
+      this.#use(at + 1);
+    }
+    this.#use(at);
+    return decodeBits(bits);
+  }
+  #use(at: Place): void {
+    this.used |= 1 << ((at >> 11) + 1);
+  }
+
+  block(start: Place, leaders: ReadonlySet<Place>): Block {
+    const body: Located[] = [];
+    let at = start;
+    for (;;) {
+      if (this.slotOf(at) === 0) return makeBlock(start, body, { kind: 'leave', to: at });
+      const instruction = this.fetch(at);
+      if (instruction === 'cold') return makeBlock(start, body, { kind: 'leave', to: at });
+      if (instruction === undefined || SYSTEM.has(instruction.number))
+        return makeBlock(start, body, { kind: 'interpret', to: at });
+      const by = { instruction, at };
+      const end = this.#end(by);
+      if (end) return makeBlock(start, body, end);
+      body.push(by);
+      at += instruction.length >> 1;
+      if (leaders.has(at) || body.length >= BLOCK_MOST) return makeBlock(start, body, { kind: 'jump', to: at });
+    }
+  }
+  #end(by: Located): End | undefined {
+    const { instruction, at } = by;
+    const { number, rd, rs1 } = instruction;
+    const next = at + (instruction.length >> 1);
+    const to = at + (instruction.immediate >> 1);
+    if (BRANCHES.has(number)) return { kind: 'branch', by, to, otherwise: next };
+    switch (number) {
+      case NUMBER.j:
+        return { kind: 'jump', by, to };
+      case NUMBER.jal:
+      case NUMBER['jal.x16']:
+        return rd === 1 ? { kind: 'call', by, to, next } : { kind: 'link', by, to };
+      case NUMBER.jalr:
+        return rd === 1 ? { kind: 'call-register', by, next } : { kind: 'jump-register', by, known: [] };
+      case NUMBER.jr:
+        if (rs1 === 1 || rs1 === 5) return { kind: 'return', by };
+        return { kind: 'jump-register', by, known: this.#targets(this.entryAddress(at)).map((k) => k + (at & -2048)) };
+    }
+    return undefined;
+  }
+}
+
+function makeBlock(at: Place, body: Located[], end: End): Block {
+  const block: Block = {
+    at,
+    body,
+    end,
+    count: body.length + ('by' in end && end.by ? 1 : 0),
+    successors: [],
+    order: -1,
+    dominator: undefined as unknown as Block,
+    dirty: 0,
+    floatDirty: 0,
+    live: 0,
+    floatLive: 0,
+    reach: 0,
+    writes: 0,
+    floatWrites: 0,
+  };
+  block.dominator = block;
+  return block;
+}
+
+/** Where control may go on inside the region. */
+function nextPlaces(end: End): readonly Place[] {
+  switch (end.kind) {
+    case 'jump':
+    case 'link':
+      return [end.to];
+    case 'branch':
+      return [end.otherwise, end.to];
+    case 'call':
+    case 'call-register':
+      return [end.next];
+    case 'jump-register':
+      return end.known;
+    case 'return':
+    case 'interpret':
+    case 'leave':
+      return [];
+  }
+}
+export const isCall = (block: Block): boolean => block.end.kind === 'call' || block.end.kind === 'call-register';
+
+export interface Graph {
+  /** In reverse post-order; the first is the region's entry. */
+  readonly blocks: readonly Block[];
+  readonly byPlace: ReadonlyMap<Place, Block>;
+  readonly instructions: number;
+  /** Some loop has several entries. */
+  readonly irreducible: boolean;
+}
+
+/** The region that begins at `entry`, of about `most` instructions; undefined: nothing there can be translated. */
+export function graphOf(code: Code, entry: Place, most: number): Graph | undefined {
+  const leaders = new Set<Place>([entry]);
+  const found = new Set<Place>();
+  const queue: Place[] = [entry];
+  let size = 0;
+  for (let at = queue.shift(); at !== undefined && size < most; at = queue.shift()) {
+    if (found.has(at)) continue;
+    found.add(at);
+    const block = code.block(at, leaders);
+    size += block.count;
+    for (const next of nextPlaces(block.end))
+      if (code.slotOf(next) !== 0) {
+        leaders.add(next);
+        queue.push(next);
+      }
+  }
+  // again, now that all leaders are known
+  code.used = 2;
+  const byPlace = new Map<Place, Block>();
+  const stack: Place[] = [entry];
+  let instructions = 0;
+  for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+    if (byPlace.has(at) || !found.has(at)) continue;
+    const block = code.block(at, leaders);
+    if (block.count === 0) continue;
+    byPlace.set(at, block);
+    instructions += block.count;
+    stack.push(...nextPlaces(block.end));
+  }
+  const first = byPlace.get(entry);
+  if (!first) return undefined;
+  for (const block of byPlace.values())
+    for (const next of nextPlaces(block.end)) {
+      const successor = byPlace.get(next);
+      if (successor && !block.successors.includes(successor)) block.successors.push(successor);
+    }
+  const blocks = reversePostOrder(first);
+  const irreducible = dominators(blocks);
+  reach(blocks);
+  flow(blocks);
+  return { blocks, byPlace, instructions, irreducible };
+}
+
+function reversePostOrder(first: Block): Block[] {
+  const seen = new Set<Block>([first]);
+  const order: Block[] = [];
+  const stack: { block: Block; next: number }[] = [{ block: first, next: 0 }];
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1];
+    // the last successor is a branch's target: visiting it first puts the fall-through directly behind its block
+    const successor = top.block.successors[top.block.successors.length - 1 - top.next++];
+    if (successor === undefined) {
+      order.push(top.block);
+      stack.pop();
+    } else if (!seen.has(successor)) {
+      seen.add(successor);
+      stack.push({ block: successor, next: 0 });
+    }
+  }
+  order.reverse();
+  for (const [k, block] of order.entries()) block.order = k;
+  return order;
+}
+
+/** A simple, fast dominance algorithm (Cooper, Harvey, Kennedy). True: irreducible. */
+function dominators(blocks: readonly Block[]): boolean {
+  const predecessors = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
+  for (const block of blocks) for (const successor of block.successors) predecessors.get(successor)!.push(block);
+  const known = new Set<Block>([blocks[0]]);
+  const common = (a: Block, b: Block): Block => {
+    let [x, y] = [a, b];
+    while (x !== y) {
+      while (x.order > y.order) x = x.dominator;
+      while (y.order > x.order) y = y.dominator;
+    }
+    return x;
+  };
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const block of blocks.slice(1)) {
+      let dominator: Block | undefined;
+      for (const predecessor of predecessors.get(block)!)
+        if (known.has(predecessor)) dominator = dominator ? common(dominator, predecessor) : predecessor;
+      if (dominator && (!known.has(block) || block.dominator !== dominator)) {
+        block.dominator = dominator;
+        known.add(block);
+        changed = true;
+      }
+    }
+  }
+  return blocks.some((block) => block.successors.some((to) => to.order <= block.order && !dominates(to, block)));
+}
+export function dominates(a: Block, b: Block): boolean {
+  let block = b;
+  while (block.order > a.order) block = block.dominator;
+  return block === a;
+}
+
+/** Fuel is looked at on entry, on backward edges and after calls: how far can control go without? */
+function reach(blocks: readonly Block[]): void {
+  for (const block of blocks.toReversed()) {
+    block.reach = block.count;
+    if (isCall(block)) continue;
+    for (const next of block.successors)
+      if (next.order > block.order) block.reach = Math.max(block.reach, block.count + next.reach);
+  }
+}
+
+function flow(blocks: readonly Block[]): void {
+  const uses = new Map<Block, { x: number; f: number }>();
+  for (const block of blocks) {
+    let x = 0;
+    let f = 0;
+    const { body, end } = block;
+    for (const { instruction } of 'by' in end && end.by ? [...body, end.by] : body) {
+      const usage = usageOf(instruction);
+      x |= usage.reads & ~block.writes;
+      f |= usage.floatReads & ~block.floatWrites;
+      block.writes |= usage.writes;
+      block.floatWrites |= usage.floatWrites;
+    }
+    uses.set(block, { x, f });
+  }
+  // forward: what may be dirty. A call leaves nothing dirty.
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const block of blocks) {
+      if (isCall(block)) continue;
+      const x = block.dirty | block.writes;
+      const f = block.floatDirty | block.floatWrites;
+      for (const next of block.successors) {
+        if ((next.dirty | x) === next.dirty && (next.floatDirty | f) === next.floatDirty) continue;
+        next.dirty |= x;
+        next.floatDirty |= f;
+        changed = true;
+      }
+    }
+  }
+  // backward: what is wanted. Whatever may be dirty may be written back, so it is wanted too.
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const block of blocks.toReversed()) {
+      const use = uses.get(block)!;
+      let x = 0;
+      let f = 0;
+      if (!isCall(block))
+        for (const next of block.successors) {
+          x |= next.live;
+          f |= next.floatLive;
+        }
+      const live = use.x | block.dirty | (x & ~block.writes);
+      const floatLive = use.f | block.floatDirty | (f & ~block.floatWrites);
+      if (live === block.live && floatLive === block.floatLive) continue;
+      block.live = live;
+      block.floatLive = floatLive;
+      changed = true;
+    }
+  }
+}

@@ -1,0 +1,256 @@
+// Turns places that have become hot into regions, keeps them findable, and drops them when their code changes.
+//
+// A region is found by the entry at its first instruction, in the decoded page: operation REGION, and the region's number in the
+// table. So whatever makes a decoded page unreachable (fetch TLB flushes, remaps, eviction) makes its regions so.
+
+import { PAGE_END, REGION, UNDECODED } from '../interpret/entry.ts';
+import { REGION_TYPE } from '../interpret/interpreter.ts';
+import { HALF, SLOT_END, SLOT_REGIONS, SLOT_STRIDE } from '../layout.ts';
+import type { Layout } from '../layout.ts';
+import { encodeModule } from '../wasm/encoder.ts';
+import type { FunctionBody, FunctionType } from '../wasm/encoder.ts';
+import { Code, graphOf } from './graph.ts';
+import type { Block, Place } from './graph.ts';
+import { Region } from './region.ts';
+
+/** Table entries; number 0 is not used. */
+export const MOST_REGIONS = 0x8000;
+/** WebAssembly bytes after which all regions are dropped: V8 keeps some ten times as much for them. */
+const MOST_BYTES = 6 << 20;
+const MOST_INSTRUCTIONS = 400;
+/** Hot places that are translated together, and looks at the queue after which fewer are. */
+const BATCH = 16;
+const PATIENCE = 40;
+
+/** Types of the engine's functions that regions call, by name. */
+export type EngineFunctions = ReadonlyMap<string, FunctionType>;
+
+/** Part of a page that a region was translated from: bytes of a decoded page. */
+interface Extent {
+  readonly slot: number;
+  readonly from: number;
+  readonly to: number;
+}
+interface Installed {
+  readonly number: number;
+  /** Address of the entry at its first instruction. */
+  readonly entry: number;
+  readonly extents: readonly Extent[];
+}
+interface Hot {
+  readonly slot: number;
+  readonly entry: number;
+  readonly mode: number;
+  /** Decoded pages before and after. */
+  readonly neighbours: readonly [number, number];
+}
+
+export interface TranslatorStatistics {
+  regions: number;
+  modules: number;
+  dropped: number;
+  flushes: number;
+  instructions: number;
+  bytes: number;
+  /** Milliseconds spent generating and compiling. */
+  generating: number;
+  compiling: number;
+}
+
+export class Translator {
+  readonly #layout: Layout;
+  readonly #hart: number;
+  readonly #memory: WebAssembly.Memory;
+  readonly #words: Int32Array;
+  readonly #table: WebAssembly.Table;
+  readonly #engine: WebAssembly.Instance['exports'];
+  readonly #types: EngineFunctions;
+  readonly #batch: number;
+  readonly #bySlot = new Map<number, Set<Installed>>();
+  #queue: Hot[] = [];
+  #waited = 0;
+  #next = 1;
+  #bytes = 0;
+  readonly statistics: TranslatorStatistics = {
+    regions: 0,
+    modules: 0,
+    dropped: 0,
+    flushes: 0,
+    instructions: 0,
+    bytes: 0,
+    generating: 0,
+    compiling: 0,
+  };
+
+  constructor(
+    layout: Layout,
+    hart: number,
+    memory: WebAssembly.Memory,
+    table: WebAssembly.Table,
+    engine: WebAssembly.Instance['exports'],
+    types: EngineFunctions,
+  ) {
+    this.#layout = layout;
+    this.#hart = hart;
+    this.#memory = memory;
+    this.#words = new Int32Array(memory.buffer);
+    this.#table = table;
+    this.#engine = engine;
+    this.#types = types;
+    this.#batch = (layout.translate?.threshold ?? 1) < 100 ? 1 : BATCH;
+    this.#forgetOthers();
+  }
+
+  get #base(): number {
+    return this.#layout.hart[this.#hart].base;
+  }
+
+  /** Regions of another table, from whoever ran this memory before, are gone. */
+  #forgetOthers(): void {
+    const { slots } = this.#layout.hart[this.#hart];
+    for (let k = 0; k < this.#layout.slotCount; k++) {
+      const slot = slots + k * SLOT_STRIDE;
+      if (this.#words[(slot + SLOT_REGIONS) >> 2] === 0) continue;
+      this.#words[(slot + SLOT_REGIONS) >> 2] = 0;
+      for (let entry = slot; entry < slot + SLOT_END; entry += 4)
+        if ((this.#words[entry >> 2] & 0xff) === REGION) this.#words[entry >> 2] = UNDECODED;
+    }
+  }
+
+  /** The entry, of this decoded page, is hot in the current mode. No region is running. */
+  hot(slot: number, entry: number): void {
+    const operation = this.#words[entry >> 2] & 0xff;
+    if (operation === REGION || operation === PAGE_END || this.#queue.some((hot) => hot.entry === entry)) return;
+    const mode = this.#words[(this.#base + HALF.MODE) >> 2];
+    this.#queue.push({ slot, entry, mode, neighbours: [0, 0] });
+    if (this.#queue.length >= this.#batch) this.#translate();
+  }
+
+  /** Between slices. */
+  tick(): void {
+    if (this.#queue.length > 0 && ++this.#waited >= PATIENCE) this.#translate();
+  }
+
+  /** These bytes of a decoded page have changed. Regions may be running; they leave at once. */
+  drop(slot: number, from: number, to: number): void {
+    this.#queue = this.#queue.filter((hot) => hot.slot !== slot && !hot.neighbours.includes(slot));
+    const here = this.#bySlot.get(slot);
+    if (!here) return;
+    for (const region of here)
+      if (region.extents.some((extent) => extent.slot === slot && extent.from < to && extent.to > from))
+        this.#remove(region);
+  }
+  #remove(region: Installed): void {
+    this.statistics.dropped++;
+    if (this.#words[region.entry >> 2] === ((region.number << 8) | REGION)) this.#words[region.entry >> 2] = UNDECODED;
+    this.#table.set(region.number, null);
+    for (const { slot } of region.extents) {
+      const there = this.#bySlot.get(slot);
+      there?.delete(region);
+      if (there?.size !== 0) continue;
+      this.#bySlot.delete(slot);
+      this.#words[(slot + SLOT_REGIONS) >> 2] = 0;
+    }
+  }
+  #removeAll(): void {
+    this.statistics.flushes++;
+    for (const there of this.#bySlot.values()) for (const region of there) this.#remove(region);
+    this.#next = 1;
+    this.#bytes = 0;
+  }
+
+  #translate(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    this.#waited = 0;
+    if (this.#next + queue.length >= MOST_REGIONS || this.#bytes > MOST_BYTES) this.#removeAll();
+    const started = performance.now();
+    const threshold = this.#layout.translate?.threshold;
+    const names: string[] = [];
+    const imported = new Map<string, number>();
+    const helpers = {
+      index: (name: string): number => {
+        let index = imported.get(name);
+        if (index === undefined) {
+          index = names.push(name) - 1;
+          imported.set(name, index);
+        }
+        return index;
+      },
+    };
+    const made: { hot: Hot; extents: Extent[]; body: FunctionBody }[] = [];
+    for (const hot of queue) {
+      const code = new Code(
+        this.#memory.buffer,
+        [hot.neighbours[0], hot.slot, hot.neighbours[1]],
+        () => [],
+        threshold === 1,
+      );
+      const place: Place = (hot.entry - hot.slot) >> 2;
+      const graph = graphOf(code, place, MOST_INSTRUCTIONS);
+      if (!graph) continue;
+      const body = new Region(this.#layout, this.#hart, hot.mode, code, graph, helpers).function();
+      this.statistics.instructions += graph.instructions;
+      made.push({ hot, extents: extentsOf(code, graph.blocks), body });
+    }
+    if (made.length === 0) return;
+    const bytes = encodeModule({
+      memoryPages: this.#layout.memoryPages,
+      types: [REGION_TYPE],
+      imports: names.map((name) => ({ name, ...this.#typeOf(name) })),
+      // calls of helpers were numbered as they came, which is the order of the imports
+      functions: made.map(({ body }) => body),
+      exports: made.map((_, k) => ({ name: `r${k}`, index: names.length + k })),
+    });
+    const generated = performance.now();
+    const env: Record<string, WebAssembly.ImportValue> = { memory: this.#memory, table: this.#table };
+    for (const name of names) env[name] = this.#engine[name] as WebAssembly.ImportValue;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
+    made.forEach(({ hot, extents }, k) => {
+      const number = this.#next++;
+      this.#table.set(number, exports[`r${k}`]);
+      this.#words[hot.entry >> 2] = (number << 8) | REGION;
+      const region: Installed = { number, entry: hot.entry, extents };
+      for (const { slot } of extents) {
+        this.#words[(slot + SLOT_REGIONS) >> 2] = 1;
+        let there = this.#bySlot.get(slot);
+        if (!there) this.#bySlot.set(slot, (there = new Set()));
+        there.add(region);
+      }
+    });
+    this.#bytes += bytes.length;
+    const { statistics } = this;
+    statistics.regions += made.length;
+    statistics.modules++;
+    statistics.bytes += bytes.length;
+    statistics.generating += generated - started;
+    statistics.compiling += performance.now() - generated;
+  }
+  #typeOf(name: string): FunctionType {
+    const type = this.#types.get(name);
+    if (!type) throw new Error(`the engine has no function ${name}`);
+    return { parameters: type.parameters, result: type.result };
+  }
+}
+
+/** The bytes of each decoded page that blocks were made from. */
+function extentsOf(code: Code, blocks: Iterable<Block>): Extent[] {
+  const ranges = new Map<number, [number, number]>();
+  const note = (at: Place, length: number): void => {
+    for (let k = at; k < at + (length >> 1); k++) {
+      const slot = code.slotOf(k);
+      const from = (k & 2047) * 2;
+      const range = ranges.get(slot);
+      if (!range) ranges.set(slot, [from, from + 2]);
+      else {
+        range[0] = Math.min(range[0], from);
+        range[1] = Math.max(range[1], from + 2);
+      }
+    }
+  };
+  for (const { body, end } of blocks) {
+    for (const { at, instruction } of body) note(at, instruction.length);
+    if ('by' in end && end.by) note(end.by.at, end.by.instruction.length);
+  }
+  return [...ranges].map(([slot, [from, to]]) => ({ slot, from, to }));
+}
