@@ -519,11 +519,12 @@ class Interpreter extends Target {
       this.op('i32.shr_s');
     }
   }
+  /** Signed: a jump from an entry in SINGLES may lead below address 0. */
   pc(): void {
     this.get(this.#delta);
     this.get(this.#ip);
     this.i32(1);
-    this.op('i32.shr_u', 'i64.extend_i32_u', 'i64.add');
+    this.op('i32.shr_s', 'i64.extend_i32_s', 'i64.add');
   }
   #nextPc(): void {
     this.pc();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { decode, nameOf } from '../decode.ts';
 import {
-  a0, addi, amo, AMOADD, AMOSWAP, Bench, CSR, csrr, csrrs, ebreak, fence_i, i, jalr, ld, LR, lw, nop, r, RAM, SC, sd, sw, t0,
+  a0, addi, amo, AMOADD, AMOSWAP, Bench, CSR, csrr, csrrs, ebreak, fence_i, i, jal, jalr, ld, LR, lw, nop, r, RAM, SC, sd, sw, t0,
   t1, t2, zero,
 } from './assembly.ts'; // prettier-ignore
 
@@ -234,6 +234,20 @@ void test('more pages of code than there are decoded pages', () => {
     bench.pc(RAM + 0x100000);
     bench.run(10_000);
     assert.equal(bench.x(t2), BigInt(pages * times));
+  }
+});
+
+void test('a jump that itself crosses pages, as far as it can', () => {
+  const bench = new Bench();
+  const at = RAM + 0x200ffe;
+  for (const offset of [-0x100000, -819_222, -2, 4, 0x40000, 0xffffe]) {
+    for (const rd of [zero, t1]) {
+      bench.half(at, jal(rd, offset) & 0xffff);
+      bench.half(at + 2, jal(rd, offset) >>> 16);
+      bench.pc(at);
+      bench.run(1);
+      assert.equal(bench.pc(), at + offset);
+    }
   }
 });
 
