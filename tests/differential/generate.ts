@@ -33,6 +33,8 @@ const WEIGHTS = {
     returnTo: 6,
     wait: 2,
     interrupt: 8,
+    timer: 2,
+    supervisorTimer: 2,
     wildJump: 4,
     protectedAccess: 5,
     readCounter: 3,

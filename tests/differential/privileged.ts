@@ -550,16 +550,18 @@ export function supervisorTimer(c: Context): void {
       c.op('csrrs', value, CSR.time, 0),
       c.op('addi', value, value, random.between(2, 50)),
       c.op('csrrw', 0, CSR.stimecmp, value),
+      c.op('addi', value, 0, -1),
       c.op('addi', other, 0, 0x20),
       c.op('csrrs', 0, interrupts, other),
       c.op('wfi'),
-      c.op('addi', value, 0, -1),
       c.op('csrrci', 0, status, enable),
       c.op('csrrc', 0, interrupts, other),
       c.op('csrrw', 0, CSR.stimecmp, value),
     ];
   };
   c.add('Sstc on', [
+    c.op('addi', value, 0, 0x20), // what software made pending
+    c.op('csrrc', 0, CSR.mip, value),
     ...c.li(value, STCE),
     c.op('csrrs', 0, CSR.menvcfg, value),
     c.op('addi', value, 0, 7),

@@ -105,6 +105,8 @@ next:
     li x1,${MTIMECMP}
     li x2,-1
     sd x2,0(x1)
+    csrw stimecmp,x2
+    csrw menvcfg,x0
     csrw mie,x0
     csrw mip,x0
     csrw satp,x0
