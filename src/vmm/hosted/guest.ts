@@ -82,8 +82,12 @@ export interface Surroundings {
 
 /** Where M-mode firmware expects the kernel (QEMU: 2 MiB behind its own start). */
 const KERNEL_BEHIND_FIRMWARE = VIRT.ram + 0x20_0000;
-/** A machine that is asked to stop does so within one device access or fence; longer means a bug. */
-const PARK_TIMEOUT_MS = 5000;
+/**
+ * A machine that is asked to stop does so within a budget; longer means a bug. In short waits: a process that was stopped
+ * from outside and goes on has not had its time.
+ */
+const PARK_WAITS = 20;
+const PARK_WAIT_MS = 100;
 /** Output that a slow reader has not taken is waited for this long at power-off. */
 const DRAIN_MS = 2000;
 const DRAIN_STEP_MS = 10;
@@ -225,9 +229,10 @@ export class Guest {
       this.#machine.kick(hart);
     }
     for (let hart = 0; hart < this.#configuration.harts; hart++) {
-      while (Atomics.load(control, C_PARKED + hart) === 0) {
-        if (Atomics.wait(control, C_PARKED + hart, 0, PARK_TIMEOUT_MS) === 'timed-out') return false;
+      for (let n = 0; n < PARK_WAITS && Atomics.load(control, C_PARKED + hart) === 0; n++) {
+        Atomics.wait(control, C_PARKED + hart, 0, PARK_WAIT_MS);
       }
+      if (Atomics.load(control, C_PARKED + hart) === 0) return false;
     }
     return true;
   }
