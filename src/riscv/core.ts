@@ -227,9 +227,10 @@ export function coreModule(layout: Layout, hart: number): Core {
   const fused = hostFuses();
   if (fused) externals.set(multiplyAddBody.name, multiplyAddSignature(externals.size));
   const sources: readonly Source[] = [
+    // A short one first: V8 interprets a regular expression, the tokenizer's, on its first use and compiles it for the next.
+    arithmetic,
     { file: 'softfloat', text: softFloat },
     { file: 'softfloat/native', text: nativeFloat(fused) },
-    arithmetic,
     tlb,
     translation,
     pmp,

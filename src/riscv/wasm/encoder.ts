@@ -88,11 +88,12 @@ export class Encoder {
     return this.#parameters + this.locals.push(type) - 1;
   }
   op(...names: Plain[]): void {
-    for (const name of names) {
-      const opcode: number = PLAIN[name];
-      if (opcode > 0xff) this.code.byte(opcode >> 8);
-      this.code.byte(opcode & 0xff);
-    }
+    for (const name of names) this.opcode(PLAIN[name]);
+  }
+  /** A value of PLAIN. */
+  opcode(opcode: number): void {
+    if (opcode > 0xff) this.code.byte(opcode >> 8);
+    this.code.byte(opcode & 0xff);
   }
   /** A load, store or atomic at the address on the stack plus `offset`. Plain accesses need no alignment. */
   mem(name: Memory, offset = 0): void {

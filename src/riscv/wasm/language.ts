@@ -23,6 +23,7 @@
 
 import { Encoder } from './encoder.ts';
 import type { FunctionBody, FunctionType } from './encoder.ts';
+import { PLAIN } from './opcodes.ts';
 import type { BlockType, Memory, Plain, ValueType } from './opcodes.ts';
 
 export interface Signature extends FunctionType {
@@ -46,73 +47,83 @@ export interface Compiled {
 /** Names that stand for a number: `number` is an i32 constant, `bigint` an i64 constant. */
 export type Constants = Readonly<Record<string, number | bigint>>;
 
-interface Token {
-  readonly text: string;
-  readonly file: string;
-  readonly line: number;
-}
 interface Parameter {
   readonly name: string;
   readonly type: ValueType;
 }
 
+/** Whatever is not blank and no token is one character, which no rule takes. */
 const TOKEN =
-  /0x[0-9a-fA-F]+L?|\d+\.\d+(?:[eE][-+]?\d+)?f?|\d+L?|[A-Za-z_]\w*|>>>|<<|>>|(?:<=|>=|<|>)u(?!\w)|<=|>=|==|!=|&&|\|\||\/u(?!\w)|%u(?!\w)|[-+*/%&|^<>=!~(){},;:]/y;
+  /0x[0-9a-fA-F]+L?|\d+\.\d+(?:[eE][-+]?\d+)?f?|\d+L?|[A-Za-z_]\w*|>>>|<<|>>|(?:<=|>=|<|>)u(?!\w)|<=|>=|==|!=|&&|\|\||\/u(?!\w)|%u(?!\w)|\S/g;
+const COMMENT = /\/\/.*/g;
 
-const PRECEDENCE: Readonly<Record<string, number>> = {
-  '||': 1,
-  '&&': 2,
-  '|': 3,
-  '^': 4,
-  '&': 5,
-  '==': 6,
-  '!=': 6,
-  '<': 7,
-  '>': 7,
-  '<=': 7,
-  '>=': 7,
-  '<u': 7,
-  '>u': 7,
-  '<=u': 7,
-  '>=u': 7,
-  '<<': 8,
-  '>>': 8,
-  '>>>': 8,
-  '+': 9,
-  '-': 9,
-  '*': 10,
-  '/': 10,
-  '%': 10,
-  '/u': 10,
-  '%u': 10,
-};
-/** Suffix of the instruction for integers and for floats; null: there is none. */
-const BINARY: Readonly<Record<string, readonly [string, string | null]>> = {
-  '|': ['or', null],
-  '^': ['xor', null],
-  '&': ['and', null],
-  '==': ['eq', 'eq'],
-  '!=': ['ne', 'ne'],
-  '<': ['lt_s', 'lt'],
-  '>': ['gt_s', 'gt'],
-  '<=': ['le_s', 'le'],
-  '>=': ['ge_s', 'ge'],
-  '<u': ['lt_u', null],
-  '>u': ['gt_u', null],
-  '<=u': ['le_u', null],
-  '>=u': ['ge_u', null],
-  '<<': ['shl', null],
-  '>>': ['shr_s', null],
-  '>>>': ['shr_u', null],
-  '+': ['add', 'add'],
-  '-': ['sub', 'sub'],
-  '*': ['mul', 'mul'],
-  '/': ['div_s', 'div'],
-  '%': ['rem_s', null],
-  '/u': ['div_u', null],
-  '%u': ['rem_u', null],
-};
-const isComparison = (operator: string): boolean => PRECEDENCE[operator] === 6 || PRECEDENCE[operator] === 7;
+interface Operator {
+  readonly precedence: number;
+  readonly isComparison: boolean;
+  /** Opcode for operands of each type; undefined: there is none. */
+  readonly opcode: Readonly<Record<ValueType, number | undefined>>;
+}
+/** Precedence, and the suffixes of the instructions for integers and for floats. */
+const OPERATORS = new Map<string, Operator>(
+  (
+    [
+      ['||', 1],
+      ['&&', 2],
+      ['|', 3, 'or'],
+      ['^', 4, 'xor'],
+      ['&', 5, 'and'],
+      ['==', 6, 'eq', 'eq'],
+      ['!=', 6, 'ne', 'ne'],
+      ['<', 7, 'lt_s', 'lt'],
+      ['>', 7, 'gt_s', 'gt'],
+      ['<=', 7, 'le_s', 'le'],
+      ['>=', 7, 'ge_s', 'ge'],
+      ['<u', 7, 'lt_u'],
+      ['>u', 7, 'gt_u'],
+      ['<=u', 7, 'le_u'],
+      ['>=u', 7, 'ge_u'],
+      ['<<', 8, 'shl'],
+      ['>>', 8, 'shr_s'],
+      ['>>>', 8, 'shr_u'],
+      ['+', 9, 'add', 'add'],
+      ['-', 9, 'sub', 'sub'],
+      ['*', 10, 'mul', 'mul'],
+      ['/', 10, 'div_s', 'div'],
+      ['%', 10, 'rem_s'],
+      ['/u', 10, 'div_u'],
+      ['%u', 10, 'rem_u'],
+    ] as const
+  ).map(([text, precedence, integer, float]) => {
+    const opcode = (name: string | undefined): number | undefined => PLAIN[name as Plain];
+    return [
+      text,
+      {
+        precedence,
+        isComparison: precedence === 6 || precedence === 7,
+        opcode: {
+          i32: opcode(`i32.${integer}`),
+          i64: opcode(`i64.${integer}`),
+          f32: opcode(`f32.${float}`),
+          f64: opcode(`f64.${float}`),
+        },
+      },
+    ];
+  }),
+);
+
+/** A form of a built-in function: the instruction that it is. */
+interface Form {
+  readonly parameters: readonly ValueType[];
+  readonly result: BlockType;
+  readonly plain?: Plain;
+  readonly memory?: Memory;
+}
+const BUILT_INS = new Map<string, Form[]>();
+function builtIn(name: string, form: Form): void {
+  const forms = BUILT_INS.get(name);
+  if (forms) forms.push(form);
+  else BUILT_INS.set(name, [form]);
+}
 
 const LOADS: Readonly<Record<string, readonly [Memory, ValueType]>> = {
   ld8u: ['i32.load8_u', 'i32'],
@@ -130,6 +141,8 @@ const LOADS: Readonly<Record<string, readonly [Memory, ValueType]>> = {
   ald32: ['i32.atomic.load', 'i32'],
   ald64: ['i64.atomic.load', 'i64'],
 };
+for (const [name, [memory, result]] of Object.entries(LOADS)) builtIn(name, { parameters: ['i32'], result, memory });
+
 const STORES: Readonly<Record<string, Partial<Record<ValueType, Memory>>>> = {
   st8: { i32: 'i32.store8', i64: 'i64.store8' },
   st16: { i32: 'i32.store16', i64: 'i64.store16' },
@@ -140,7 +153,12 @@ const STORES: Readonly<Record<string, Partial<Record<ValueType, Memory>>>> = {
   ast32: { i32: 'i32.atomic.store' },
   ast64: { i64: 'i64.atomic.store' },
 };
-/** Functions whose instruction is named `<type of the first argument>.<suffix>`. */
+for (const [name, forms] of Object.entries(STORES)) {
+  for (const [type, memory] of Object.entries(forms))
+    builtIn(name, { parameters: ['i32', type as ValueType], result: 'void', memory });
+}
+
+/** Instructions `<type>.<suffix>` whose operands and result have one type. */
 const SAME_TYPE: Readonly<Record<string, readonly [suffix: string, count: number, types: readonly ValueType[]]>> = {
   clz: ['clz', 1, ['i32', 'i64']],
   ctz: ['ctz', 1, ['i32', 'i64']],
@@ -161,6 +179,15 @@ const SAME_TYPE: Readonly<Record<string, readonly [suffix: string, count: number
   min: ['min', 2, ['f32', 'f64']],
   max: ['max', 2, ['f32', 'f64']],
 };
+for (const [name, [suffix, count, types]] of Object.entries(SAME_TYPE)) {
+  for (const type of types)
+    builtIn(name, {
+      parameters: Array<ValueType>(count).fill(type),
+      result: type,
+      plain: `${type}.${suffix}` as Plain,
+    });
+}
+
 /** One argument, instruction and result by its type. */
 const CONVERSIONS: Readonly<Record<string, Partial<Record<ValueType, readonly [Plain, ValueType]>>>> = {
   i64: { i32: ['i64.extend_i32_s', 'i64'] },
@@ -183,6 +210,11 @@ const CONVERSIONS: Readonly<Record<string, Partial<Record<ValueType, readonly [P
   toi64s: { f32: ['i64.trunc_sat_f32_s', 'i64'], f64: ['i64.trunc_sat_f64_s', 'i64'] },
   toi64u: { f32: ['i64.trunc_sat_f32_u', 'i64'], f64: ['i64.trunc_sat_f64_u', 'i64'] },
 };
+for (const [name, forms] of Object.entries(CONVERSIONS)) {
+  for (const [type, [plain, result]] of Object.entries(forms))
+    builtIn(name, { parameters: [type as ValueType], result, plain });
+}
+
 const ATOMICS: Readonly<Record<string, readonly [Memory, ValueType, count: number]>> = {
   aadd32: ['i32.atomic.rmw.add', 'i32', 2],
   aor32: ['i32.atomic.rmw.or', 'i32', 2],
@@ -191,23 +223,30 @@ const ATOMICS: Readonly<Record<string, readonly [Memory, ValueType, count: numbe
   acas32: ['i32.atomic.rmw.cmpxchg', 'i32', 3],
   acas64: ['i64.atomic.rmw.cmpxchg', 'i64', 3],
 };
+for (const [name, [memory, result, count]] of Object.entries(ATOMICS))
+  builtIn(name, { parameters: ['i32', ...Array<ValueType>(count - 1).fill(result)], result, memory });
+builtIn('unreachable', { parameters: [], result: 'void', plain: 'unreachable' });
 
-function tokenize(source: Source): Token[] {
-  const tokens: Token[] = [];
-  source.text.split('\n').forEach((lineText, number) => {
-    const text = lineText.replace(/\/\/.*/, '');
-    let at = 0;
-    for (;;) {
-      while (at < text.length && text.charCodeAt(at) <= 0x20) at++;
-      if (at === text.length) return;
-      TOKEN.lastIndex = at;
-      const match = TOKEN.exec(text);
-      if (!match) throw new SyntaxError(`${source.file}:${number + 1}: unexpected '${text[at]}'`);
-      tokens.push({ text: match[0], file: source.file, line: number + 1 });
-      at = TOKEN.lastIndex;
+const isDigit = (token: string): boolean => (token.charCodeAt(0) - 0x30) >>> 0 < 10;
+const isName = (token: string): boolean => {
+  const first = token.charCodeAt(0);
+  return ((first | 0x20) - 0x61) >>> 0 < 26 || first === 0x5f;
+};
+
+/** This runs at every start of a machine, so it is left to one native call a source; `position` finds lines when they are wanted. */
+function tokenize(source: Source): readonly string[] {
+  return source.text.replace(COMMENT, '').match(TOKEN) ?? [];
+}
+/** `file:line` of the token at this index. */
+function position(sources: readonly Source[], index: number): string {
+  let left = index;
+  for (const { file, text } of sources) {
+    for (const [k, lineText] of text.split('\n').entries()) {
+      left -= tokenize({ file, text: lineText }).length;
+      if (left < 0) return `${file}:${k + 1}`;
     }
-  });
-  return tokens;
+  }
+  return `${sources.at(-1)?.file}:end`;
 }
 
 /**
@@ -220,12 +259,13 @@ export function compile(
   externals: ReadonlyMap<string, Signature>,
 ): Compiled {
   const sources = typeof source === 'string' ? [{ file: 'source', text: source }] : source;
-  const parser = new Parser(sources.flatMap(tokenize), constants, externals);
+  const parser = new Parser(sources, constants, externals);
   return parser.program();
 }
 
 class Parser {
-  readonly #tokens: readonly Token[];
+  readonly #sources: readonly Source[];
+  readonly #texts: readonly string[];
   readonly #constants: Constants;
   readonly #signatures: Map<string, Signature>;
   readonly #parameters = new Map<string, Parameter[]>();
@@ -235,8 +275,9 @@ class Parser {
   #result: BlockType = 'void';
   #variables = new Map<string, { index: number; type: ValueType }>();
 
-  constructor(tokens: readonly Token[], constants: Constants, externals: ReadonlyMap<string, Signature>) {
-    this.#tokens = tokens;
+  constructor(sources: readonly Source[], constants: Constants, externals: ReadonlyMap<string, Signature>) {
+    this.#sources = sources;
+    this.#texts = sources.flatMap(tokenize);
     this.#constants = constants;
     this.#signatures = new Map(externals);
   }
@@ -245,15 +286,16 @@ class Parser {
     this.#headers();
     this.#at = 0;
     const functions: CompiledFunction[] = [];
-    while (this.#at < this.#tokens.length) functions.push(this.#function());
+    while (this.#at < this.#texts.length) functions.push(this.#function());
     return { functions, signatures: this.#signatures };
   }
 
   /** First pass: signatures, so that functions may call ones that follow. */
   #headers(): void {
     let index = this.#signatures.size;
-    for (; this.#at < this.#tokens.length; this.#at++) {
-      if (this.#peek() !== 'fn') continue;
+    for (;;) {
+      this.#at = this.#texts.indexOf('fn', this.#at);
+      if (this.#at < 0) return;
       const { name, parameters, result } = this.#header();
       if (this.#signatures.has(name)) this.#fail(`function ${name} is there already`);
       this.#parameters.set(name, parameters);
@@ -346,7 +388,7 @@ class Parser {
         return;
       }
       default:
-        if (this.#tokens[this.#at + 1]?.text === '=') return this.#assignment();
+        if (this.#texts[this.#at + 1] === '=') return this.#assignment();
         if (this.#expression(1) !== 'void') code.op('drop');
         this.#expect(';');
     }
@@ -402,31 +444,29 @@ class Parser {
   #expression(minimum: number): BlockType {
     let left = this.#unary();
     for (;;) {
-      const operator = this.#peek();
-      const precedence = PRECEDENCE[operator];
-      if (precedence === undefined || precedence < minimum) return left;
+      const text = this.#peek();
+      const operator = OPERATORS.get(text);
+      if (operator === undefined || operator.precedence < minimum) return left;
       this.#next();
-      if (operator === '&&' || operator === '||') {
+      if (text === '&&' || text === '||') {
         this.#truth(left);
         this.#code.if('i32');
-        if (operator === '||') {
+        if (text === '||') {
           this.#code.i32(1);
           this.#code.else();
         }
-        this.#truth(this.#expression(precedence + 1));
-        if (operator === '&&') {
+        this.#truth(this.#expression(operator.precedence + 1));
+        if (text === '&&') {
           this.#code.else();
           this.#code.i32(0);
         }
         this.#code.end();
         continue;
       }
-      const right = this.#value(precedence + 1);
-      if (left !== right) this.#fail(`${left} ${operator} ${right}`);
-      const suffix = BINARY[operator][right === 'f32' || right === 'f64' ? 1 : 0];
-      if (suffix === null) this.#fail(`${operator} is not for ${right}`);
-      this.#code.op(`${right}.${suffix}` as Plain);
-      if (isComparison(operator)) left = 'i32';
+      const right = this.#value(operator.precedence + 1);
+      if (left !== right) this.#fail(`${left} ${text} ${right}`);
+      this.#code.opcode(operator.opcode[right] ?? this.#fail(`${text} is not for ${right}`));
+      if (operator.isComparison) left = 'i32';
     }
   }
 
@@ -438,9 +478,9 @@ class Parser {
       this.#expect(')');
       return type;
     }
-    if (/^\d/.test(token)) return this.#number(token, 1);
+    if (isDigit(token)) return this.#number(token, 1);
     if (token === '-') {
-      if (/^\d/.test(this.#peek())) return this.#number(this.#next(), -1);
+      if (isDigit(this.#peek())) return this.#number(this.#next(), -1);
       const type = this.#unary();
       if (type === 'f32' || type === 'f64') code.op(`${type}.neg`);
       else if (type === 'i64') {
@@ -469,7 +509,7 @@ class Parser {
       code.op(type === 'i64' ? 'i64.xor' : 'i32.xor');
       return type;
     }
-    if (!/^[A-Za-z_]/.test(token)) this.#fail(`unexpected '${token}'`);
+    if (!isName(token)) this.#fail(`unexpected '${token}'`);
     if (this.#peek() === '(') return this.#call(token);
     const variable = this.#variables.get(token);
     if (variable) {
@@ -516,47 +556,21 @@ class Parser {
       if (types.length !== given.length || types.some((type, k) => type !== given[k])) wrong();
     };
 
-    if (name in LOADS) {
-      arguments_('i32');
-      code.mem(LOADS[name][0]);
-      return LOADS[name][1];
+    const forms = BUILT_INS.get(name);
+    if (forms) {
+      const form = forms.find(
+        ({ parameters }) => parameters.length === given.length && parameters.every((type, k) => type === given[k]),
+      );
+      if (!form) return wrong();
+      if (form.memory) code.mem(form.memory);
+      if (form.plain) code.op(form.plain);
+      return form.result;
     }
-    if (name in STORES) {
-      const instruction = given.length === 2 && given[0] === 'i32' ? STORES[name][given[1]] : undefined;
-      code.mem(instruction ?? wrong());
+    if (name === 'fill' || name === 'copy') {
+      arguments_('i32', 'i32', 'i32');
+      if (name === 'fill') code.memoryFill();
+      else code.memoryCopy();
       return 'void';
-    }
-    if (name in ATOMICS) {
-      const [instruction, type, count] = ATOMICS[name];
-      arguments_('i32', ...Array<ValueType>(count - 1).fill(type));
-      code.mem(instruction);
-      return type;
-    }
-    if (name in SAME_TYPE) {
-      const [suffix, count, types] = SAME_TYPE[name];
-      if (given.length !== count || given.some((type) => type !== given[0]) || !types.includes(given[0])) wrong();
-      code.op(`${given[0]}.${suffix}` as Plain);
-      return given[0];
-    }
-    if (name in CONVERSIONS) {
-      const conversion = given.length === 1 ? CONVERSIONS[name][given[0]] : undefined;
-      const [instruction, type] = conversion ?? wrong();
-      code.op(instruction);
-      return type;
-    }
-    switch (name) {
-      case 'fill':
-        arguments_('i32', 'i32', 'i32');
-        code.memoryFill();
-        return 'void';
-      case 'copy':
-        arguments_('i32', 'i32', 'i32');
-        code.memoryCopy();
-        return 'void';
-      case 'unreachable':
-        arguments_();
-        code.op('unreachable');
-        return 'void';
     }
     const signature = this.#signatures.get(name) ?? this.#fail(`no function ${name}`);
     arguments_(...signature.parameters);
@@ -581,11 +595,11 @@ class Parser {
   }
 
   #peek(): string {
-    return this.#tokens[this.#at]?.text ?? '';
+    return this.#texts[this.#at] ?? '';
   }
   #next(): string {
-    if (this.#at >= this.#tokens.length) this.#fail('the source ends too early');
-    return this.#tokens[this.#at++].text;
+    if (this.#at >= this.#texts.length) this.#fail('the source ends too early');
+    return this.#texts[this.#at++];
   }
   #expect(text: string): void {
     if (this.#peek() !== text) this.#fail(`'${text}' is wanted, '${this.#peek()}' is here`);
@@ -593,7 +607,7 @@ class Parser {
   }
   #name(): string {
     const token = this.#next();
-    if (!/^[A-Za-z_]/.test(token)) this.#fail(`a name is wanted, '${token}' is here`);
+    if (!isName(token)) this.#fail(`a name is wanted, '${token}' is here`);
     return token;
   }
   #type(): ValueType {
@@ -603,7 +617,6 @@ class Parser {
     return token;
   }
   #fail(message: string): never {
-    const token = this.#tokens[Math.min(this.#at, this.#tokens.length) - 1] ?? this.#tokens[0];
-    throw new SyntaxError(`${token?.file ?? 'source'}:${token?.line ?? 0}: ${message}`);
+    throw new SyntaxError(`${position(this.#sources, Math.max(0, this.#at - 1))}: ${message}`);
   }
 }
