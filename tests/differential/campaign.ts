@@ -32,33 +32,35 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const { peer, subject, programsInBatch } = options;
   const end = performance.now() + (options.seconds ?? Infinity) * 1000;
   let total: CampaignResult = { instructions: 0, programs: 0, differences: 0 };
+  let first = options.seed;
   while (
     total.differences === 0 &&
     total.instructions < (options.instructions ?? Infinity) &&
     performance.now() < end
   ) {
-    const first = options.seed + total.programs;
     const programs = Array.from({ length: programsInBatch }, (_, i) => generate(first + i, i === programsInBatch - 1));
     const image = buildImage(programs);
     // QEMU is a process of its own, so the two run side by side.
     const [expected, got] = await Promise.all([peer(image), subject(image)]);
-    const { instructions, verdicts } = compareBatch(programs.length, expected, got);
+    const { compared, instructions, verdicts } = compareBatch(programs.length, expected, got);
     total = {
       instructions: total.instructions + instructions,
-      programs: total.programs + programs.length,
+      programs: total.programs + compared,
       differences: total.differences + verdicts.length,
     };
     options.onProgress?.(total);
-    if (options.onDifference === undefined) continue;
-    for (const { index, difference } of verdicts.slice(0, EXPLAINED)) {
+    const explained = options.onDifference === undefined ? [] : verdicts.slice(0, EXPLAINED);
+    for (const { index, difference } of explained) {
       const small = await shrink(programs[index], peer, subject);
-      if (small) options.onDifference(explain(small.program, 0, small.difference, small.expected, small.got));
+      if (small) options.onDifference?.(explain(small.program, 0, small.difference, small.expected, small.got));
       else {
         const outcomes = [expected, got].map((ram) => outcomeOf(ram, index).bytes);
         const report = explain(programs[index], index, difference, outcomes[0], outcomes[1]);
-        options.onDifference(`only in its batch (first seed ${first}): ${report}`);
+        options.onDifference?.(`only in its batch (first seed ${first}): ${report}`);
       }
     }
+    // A program that hung is left out.
+    first += compared < programs.length ? compared + 1 : compared;
   }
   return total;
 }

@@ -11,8 +11,9 @@ const INSTRUCTIONS_IN_TICK = 100;
  * later at least, so looking every tick is exact.
  */
 const BUDGET = INSTRUCTIONS_IN_TICK;
-/** A batch that retires more than this for a program hangs. */
-const PROGRAM_LIMIT = 500_000;
+/** A batch that retires more than this, and more than this for each program, hangs. */
+const BATCH_LIMIT = 5_000_000;
+const PROGRAM_LIMIT = 100_000;
 /** Ticks from now that no run lasts. */
 const FAR = 2 ** 40;
 /** A hart that has nothing to do for so long hangs. */
@@ -57,7 +58,7 @@ export async function runInEngine(image: Uint8Array): Promise<Uint8Array> {
   const hart = new Hart(machine, 0, bus);
   const ticks = (): number => Math.floor(hart.instret / INSTRUCTIONS_IN_TICK);
   machine.reset(0, { pc: RAM_BASE, mode: 'M', a0: 0, a1: 0 });
-  const limit = PROGRAM_LIMIT * (image.length / ARENA_BYTES);
+  const limit = BATCH_LIMIT + PROGRAM_LIMIT * (image.length / ARENA_BYTES);
   while (!finished && hart.instret < limit) {
     const stop = hart.run(Math.max(1, Math.min(BUDGET, deadline - hart.instret)));
     if (stop.why === 'engine-error') throw new Error(`the engine gave up: ${stop.message}`);

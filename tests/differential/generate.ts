@@ -179,7 +179,11 @@ function dataPages(random: Random): Uint8Array {
   }
   const ret = 0x8082; // c.jr ra
   const across = encode(instructionNamed('addi'), [6, 6, random.between(-99, 99)]);
-  for (const page of [0x2000, 0x3000]) view.setUint16(page + 2, ret, true);
+  // The other pages may be jumped to as well, and what a program stored there may be code by chance.
+  for (const page of [0x2000, 0x3000]) {
+    view.setUint16(page + 2, ret, true);
+    view.setUint16(page + 4094, across & 0xffff, true);
+  }
   for (const page of [0, 0x1000]) {
     // The second half of an instruction across the page boundary, then what it returns by.
     view.setUint16(page, across >>> 16, true);

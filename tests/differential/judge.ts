@@ -2,7 +2,17 @@
 
 import { disassemble } from './assembler.ts';
 import { arenaOf, hasEnded, instructionsOf, outcomeOf } from './batch.ts';
-import { ARENA_BYTES, CONTROL, describeOffset, FINAL_CSRS, LOG, RECORD, RECORD_BYTES, UNCOMPARED } from './layout.ts';
+import {
+  ARENA_BYTES,
+  CONTROL,
+  describeOffset,
+  FINAL_CSRS,
+  LOG,
+  RECORD,
+  RECORD_BYTES,
+  SUPERVISOR_RECORD,
+  UNCOMPARED,
+} from './layout.ts';
 import { type PlacedItem, place, type Program } from './program.ts';
 
 /** One machine's run of a batch: RAM afterwards. */
@@ -46,11 +56,15 @@ export interface Verdict {
 }
 
 export interface BatchResult {
+  /** Programs that both sides ended: one that hangs (what a program stored may be an endless loop) hides those behind. */
+  readonly compared: number;
   /** Instructions that the programs retired, as `subject` counted them. */
   readonly instructions: number;
   readonly verdicts: readonly Verdict[];
 }
 
+/** In the high word of a record's cause. */
+const SUPERVISOR_WROTE = 1 << (SUPERVISOR_RECORD - 32);
 const ATOMIC_OPCODE = 0x2f;
 const LOAD_RESERVED = 2;
 /** Exceptions of loads and what they are for stores and AMOs (3.1.15): misaligned, access fault, page fault. */
@@ -66,12 +80,12 @@ function correctAtomicCauses(bytes: Uint8Array): void {
   let scause: number | undefined;
   for (let record = LOG; record < end; record += RECORD_BYTES) {
     const store = STORE_CAUSE[view.getUint32(record, true)];
-    const byMachine = view.getUint32(record + 4, true) === 0;
+    const bySupervisor = (view.getUint32(record + 4, true) & SUPERVISOR_WROTE) !== 0;
     const epc = Number(view.getBigUint64(record + 8, true) & BigInt(ARENA_BYTES - 1));
     const isAmo = view.getUint8(epc) % 0x80 === ATOMIC_OPCODE && view.getUint8(epc + 3) >> 3 !== LOAD_RESERVED;
     const corrected = store !== undefined && view.getUint32(record + 4, true) >>> 31 === 0 && isAmo;
     if (corrected) view.setUint32(record, store, true);
-    if (!byMachine) scause = corrected ? store : undefined;
+    if (bySupervisor) scause = corrected ? store : undefined;
   }
   const final = CONTROL.finalCsr + 8 * FINAL_CSRS.indexOf('scause');
   if (scause !== undefined && STORE_CAUSE[view.getUint32(final, true)] === scause) view.setUint32(final, scause, true);
@@ -81,7 +95,8 @@ function correctAtomicCauses(bytes: Uint8Array): void {
 export function compareBatch(programs: number, expected: Uint8Array, got: Uint8Array): BatchResult {
   const verdicts: Verdict[] = [];
   let instructions = 0;
-  for (let index = 0; index < programs; index++) {
+  let index = 0;
+  for (; index < programs; index++) {
     const outcome = outcomeOf(got, index);
     instructions += instructionsOf(outcome);
     const judge = outcomeOf(expected, index).bytes;
@@ -90,7 +105,7 @@ export function compareBatch(programs: number, expected: Uint8Array, got: Uint8A
     if (difference !== undefined) verdicts.push({ index, difference });
     if (!hasEnded(outcome) || !hasEnded(outcomeOf(expected, index))) break;
   }
-  return { instructions, verdicts };
+  return { compared: index, instructions, verdicts };
 }
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;

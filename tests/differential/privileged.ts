@@ -229,7 +229,6 @@ export function wait(c: Context): void {
 
 /** Interrupts made pending and enabled in a random order: each is taken right behind the last of the steps. */
 export function interrupt(c: Context): void {
-  const { random } = c;
   if (c.machine) machineInterrupt(c);
   else if (c.mode === SUPERVISOR) {
     const bit = c.register();

@@ -43,7 +43,7 @@ export function qemuVersion(): string | undefined {
  */
 export async function runInQemu(image: Uint8Array, processor = PROCESSOR): Promise<Uint8Array> {
   // A few milliseconds are usual.
-  const seconds = 5 + 0.05 * (image.length / ARENA_BYTES);
+  const seconds = 5 + 0.02 * (image.length / ARENA_BYTES);
   const directory = mkdtempSync(join(tmpdir(), 'virtsec-differential-'));
   const file = join(directory, 'ram');
   try {
