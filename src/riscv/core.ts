@@ -38,6 +38,7 @@ export interface CoreExports {
   /** A slice of at most this many instructions from PC: until they are begun, STOP is set or a REQUEST is open. Instructions begun. */
   run(most: number): number;
   attend(): void;
+  mip(): bigint;
   mode_changed(): void;
   pmp_changed(): void;
   tlb_ready(bank: number): void;
@@ -61,6 +62,7 @@ const IMPORTS: readonly (FunctionType & { name: keyof CoreImports })[] = [
 const EXPORTS: readonly (keyof CoreExports)[] = [
   'run',
   'attend',
+  'mip',
   'mode_changed',
   'pmp_changed',
   'tlb_ready',

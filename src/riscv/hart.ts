@@ -274,8 +274,7 @@ export class Hart {
     for (;;) {
       const rung = Atomics.load(words, bell);
       if (Atomics.load(words, this.#mailbox('REQUEST')) !== 0) return;
-      const pending = Atomics.load(words, this.#mailbox('LINES')) | Atomics.load(words, this.#mailbox('SOFT'));
-      if ((pending & words[this.#word('MIE') * 2]) !== 0) return;
+      if ((Number(this.#core.mip()) & words[this.#word('MIE') * 2]) !== 0) return;
       const deadline = Math.min(untilTicks, this.#timer());
       const left = deadline - Number(this.#core.time());
       if (left <= 0) return;

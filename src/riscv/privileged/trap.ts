@@ -5,7 +5,12 @@ import type { Source } from '../wasm/language.ts';
 export const trap: Source = {
   file: 'privileged/trap',
   text: `
-fn mip():i64 { return u64(ald32(LINES) | ald32(SOFT) | ld32(TIMER_PENDING)); }
+fn mip():i64 {
+  let soft = ald32(SOFT);
+  // with Sstc STIP is what stimecmp makes it, whatever was written before
+  if (ld64(MENVCFG) >>> 63L != 0L) soft = soft & ~0x20;
+  return u64(ald32(LINES) | soft | ld32(TIMER_PENDING));
+}
 
 // the enabled interrupts that would be taken now: those for M-mode, or else those delegated to S-mode
 fn deliverable():i64 {

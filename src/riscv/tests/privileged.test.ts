@@ -169,7 +169,9 @@ void test('mip: SSIP, STIP and SEIP are writable, STIP not while stimecmp makes 
   assert.equal(bench.x(t2) & 0x200n, 0x200n);
   bench.machine.setInterrupt(0, 9, false);
   assert.equal(bench.csr('mip'), 0x22n);
+  bench.csr('stimecmp', -1n);
   bench.csr('menvcfg', 1n << 63n);
+  assert.equal(bench.csr('mip'), 2n); // the STIP that was written is gone
   bench.csr('mip', 0);
   bench.csr('stimecmp', 0);
   assert.equal(bench.csr('mip') & 0x20n, 0x20n);
