@@ -12,16 +12,20 @@ const INSTRUCTIONS = 2_000_000;
 const version = qemuVersion();
 const skip = version === undefined && 'qemu-system-riscv64 is not installed (Debian package qemu-system-misc)';
 
-void test('random programs leave the same registers, traps and memory in the engine and in QEMU', { skip }, async () => {
-  const reports: string[] = [];
-  const total = await runCampaign({
-    seed: 1,
-    programsInBatch: 120,
-    instructions: INSTRUCTIONS,
-    peer: runInQemu,
-    subject: runInEngine,
-    onDifference: (report) => reports.push(report),
-  });
-  assert.equal(total.differences, 0, `judged by QEMU ${version}:\n${reports.join('\n\n')}`);
-  assert.ok(total.instructions >= INSTRUCTIONS, `${total.instructions} instructions were compared`);
-});
+void test(
+  'random programs leave the same registers, traps and memory in the engine and in QEMU',
+  { skip },
+  async () => {
+    const reports: string[] = [];
+    const total = await runCampaign({
+      seed: 1,
+      programsInBatch: 120,
+      instructions: INSTRUCTIONS,
+      peer: runInQemu,
+      subject: runInEngine,
+      onDifference: (report) => reports.push(report),
+    });
+    assert.equal(total.differences, 0, `judged by QEMU ${version}:\n${reports.join('\n\n')}`);
+    assert.ok(total.instructions >= INSTRUCTIONS, `${total.instructions} instructions were compared`);
+  },
+);
