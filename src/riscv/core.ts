@@ -29,8 +29,8 @@ export interface CoreImports {
   bus_time(): number;
   /** Interpreter entry of an instruction's bits. */
   decode_entry(bits: number): number;
-  /** The entry at ip, of a decoded page, has become hot. */
-  region_hot(slot: number, ip: number): void;
+  /** The entry at ip, of a decoded page, has become hot; pc is its virtual address. */
+  region_hot(slot: number, ip: number, pc: bigint): void;
   /** These bytes of a decoded page are no longer what regions were translated from. */
   regions_drop(slot: number, from: number, to: number): void;
 }
@@ -56,7 +56,7 @@ const IMPORTS: readonly (FunctionType & { name: keyof CoreImports })[] = [
   { name: 'bus_write', parameters: ['f64', 'i32', 'f64'], result: 'i32' },
   { name: 'bus_time', parameters: [], result: 'f64' },
   { name: 'decode_entry', parameters: ['i32'], result: 'i32' },
-  { name: 'region_hot', parameters: ['i32', 'i32'], result: 'void' },
+  { name: 'region_hot', parameters: ['i32', 'i32', 'i64'], result: 'void' },
   { name: 'regions_drop', parameters: ['i32', 'i32', 'i32'], result: 'void' },
 ];
 const EXPORTS: readonly (keyof CoreExports)[] = [
@@ -197,6 +197,9 @@ function constantsOf(layout: Layout, hart: number): Constants {
     SLOT_MOST_WRITES: layoutOf.SLOT_MOST_WRITES,
     SLOT_BYTES_COPY: layoutOf.SLOT_BYTES_COPY,
     SLOT_REGIONS: layoutOf.SLOT_REGIONS,
+    JUMPS: base + layoutOf.JUMPS,
+    JUMPS_MASK: layoutOf.JUMPS_COUNT - 1,
+    JUMPS_BYTES: layoutOf.JUMPS_BYTES,
     ENTRY_PAGE_END: PAGE_END,
     ENTRY_CROSSING: CROSSING,
     RAM: layout.ramAt,

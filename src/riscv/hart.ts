@@ -65,6 +65,12 @@ function compiled(layout: Layout, hart: number): Compiled {
   return known;
 }
 
+export interface TranslationStatistics extends TranslatorStatistics {
+  /** Instructions begun in translated regions since reset; times that the interpreter entered one. */
+  readonly begun: number;
+  readonly entered: number;
+}
+
 export class Hart {
   readonly index: number;
   /** x0..x31 as pairs of words, low first. */
@@ -103,7 +109,7 @@ export class Hart {
       },
       bus_time: () => bus.time(),
       decode_entry: decodeEntry,
-      region_hot: (slot, ip) => this.#translator?.hot(slot, ip),
+      region_hot: (slot, ip, pc) => this.#translator?.hot(slot, ip, pc),
       regions_drop: (slot, from, to) => this.#translator?.drop(slot, from, to),
     };
     const { module, functions } = compiled(layout, index);
@@ -190,8 +196,9 @@ export class Hart {
   }
 
   /** What the translator has done; undefined when the machine has none. */
-  get translated(): TranslatorStatistics | undefined {
-    return this.#translator?.statistics;
+  get translated(): TranslationStatistics | undefined {
+    const count = (name: keyof typeof layoutOf.WORD): number => Number(this.#bits[this.#word(name)]);
+    return this.#translator && { ...this.#translator.statistics, begun: count('TRANSLATED'), entered: count('ENTERED') };
   }
 
   /** Instructions retired since reset, exact; also while a device access is served. */

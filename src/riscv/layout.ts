@@ -87,6 +87,9 @@ export const WORD = words(512, [
   'FIRMWARE',
   /** Nonzero: EBREAK stops the hart. */
   'DEBUG',
+  /** Instructions begun in translated regions, and how often one was entered by the interpreter. */
+  'TRANSLATED',
+  'ENTERED',
 ] as const);
 /** 32-bit words. */
 export const HALF = words(
@@ -186,8 +189,15 @@ export const LOGS = 0x10000;
 /** How often the interpreter arrived at a place: 16-bit counts by hashed address of its entry. */
 export const HEAT = LOGS + 4 * LOG_BYTES;
 export const HEAT_ENTRIES = 0x10000;
+/**
+ * Targets of indirect jumps that stay in their page, by hash of the jump's entry: its address, then offsets in the page
+ * plus 1; 0: none yet.
+ */
+export const JUMPS = HEAT + 2 * HEAT_ENTRIES;
+export const JUMPS_COUNT = 1024;
+export const JUMPS_BYTES = 128;
 /** Two tables by page number of RAM (see HartLayout), then the data TLBs and the decoded pages. */
-const TABLES = HEAT + 2 * HEAT_ENTRIES;
+const TABLES = JUMPS + JUMPS_COUNT * JUMPS_BYTES;
 
 // ---- decoded page: one 4-byte entry for each halfword, a page-end entry, the page's number and epoch, the bytes that were decoded
 export const SLOT_END = 8192;

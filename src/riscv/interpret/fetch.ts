@@ -101,6 +101,22 @@ fn slot_drop(slot:i32):void {
   st32(ATTENTION, 1);
 }
 
+// the indirect jump at ip, in the page of this address, went to target
+fn jump_seen(ip:i32, target:i64, page:i64):void {
+  if ((target & PAGE_MASK) != page) return;
+  let at = JUMPS + ((ip >>> 2) & JUMPS_MASK) * JUMPS_BYTES;
+  let end = at + JUMPS_BYTES;
+  let offset = (i32(target) & 4095) + 1;
+  if (ld32(at) != ip) { fill(at, 0, JUMPS_BYTES); st32(at, ip); }
+  at = at + 4;
+  while (at != end) {
+    let known = ld32(at);
+    if (known == offset) return;
+    if (known == 0) { st32(at, offset); return; }
+    at = at + 4;
+  }
+}
+
 fn slot_fill(slot:i32, ram:i32):void {
   fill(slot, 0, SLOT_END);
   copy(slot + SLOT_BYTES_COPY, ram, 4096);

@@ -256,6 +256,7 @@ class Interpreter extends Target {
     this.#saveFuel();
     this.get(this.#slot);
     this.get(this.#ip);
+    this.pc();
     this.helper('region_hot');
     this.end();
   }
@@ -287,8 +288,13 @@ class Interpreter extends Target {
     this.op('i32.shr_u');
     this.callIndirect(0);
     this.set(this.#target);
-    this.#loadHalf('FUEL');
-    this.set(this.#fuel);
+    this.#add('ENTERED', () => this.i64(1));
+    this.#add('TRANSLATED', () => {
+      this.get(this.#fuel);
+      this.#loadHalf('FUEL');
+      this.tee(this.#fuel);
+      this.op('i32.sub', 'i64.extend_i32_u');
+    });
     this.get(this.#target);
     this.op('i32.wrap_i64');
     this.i32(1);
@@ -421,6 +427,14 @@ class Interpreter extends Target {
   #loadHalf(name: keyof typeof HALF): void {
     this.i32(0);
     this.mem('i32.load', this.#base + HALF[name]);
+  }
+  #add(name: keyof typeof WORD, value: Emit): void {
+    this.i32(0);
+    this.i32(0);
+    this.mem('i64.load', this.#base + WORD[name]);
+    value();
+    this.op('i64.add');
+    this.mem('i64.store', this.#base + WORD[name]);
   }
   #saveFuel(): void {
     this.i32(0);
@@ -772,11 +786,17 @@ class Interpreter extends Target {
     this.set(this.#target);
     if (link) this.rd(() => this.#nextPc());
     else if (this.#layout.translate) {
-      // returns are not counted
+      // returns are not counted; targets of others are noted
       this.#field(10);
       this.i32(8);
       this.op('i32.ne');
-      this.set(this.#counts);
+      this.tee(this.#counts);
+      this.if();
+      this.get(this.#ip);
+      this.get(this.#target);
+      this.get(this.#page);
+      this.helper('jump_seen');
+      this.end();
     }
     this.br(this.#jump);
   }

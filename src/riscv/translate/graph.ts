@@ -31,6 +31,9 @@ export type End =
   | { readonly kind: 'return'; readonly by: Located }
   /** `known`: targets that have been seen. */
   | { readonly kind: 'jump-register'; readonly by: Located; readonly known: readonly Place[] }
+  /** ecall from U-mode, sret in S-mode. */
+  | { readonly kind: 'ecall'; readonly by: Located }
+  | { readonly kind: 'sret'; readonly by: Located }
   /** The instruction at `to` is left to the interpreter. */
   | { readonly kind: 'interpret'; readonly to: Place }
   /** Code that has never run, or lies outside the region. */
@@ -59,11 +62,15 @@ export interface Block {
   floatWrites: number;
 }
 
-const SYSTEM = new Set(
-  'fence.i ecall ebreak mret sret wfi sfence.vma illegal csrrw csrrs csrrc csrrwi csrrsi csrrci'
-    .split(' ')
-    .map((name) => NUMBER[name as (typeof NAMES)[number]]),
-);
+const numbers = (names: string): ReadonlySet<number> =>
+  new Set(names.split(' ').map((name) => NUMBER[name as (typeof NAMES)[number]]));
+const SYSTEM = numbers('fence.i ecall ebreak mret sret wfi sfence.vma illegal');
+const CSRS = numbers('csrrw csrrs csrrc csrrwi csrrsi csrrci');
+/** CSRs whose instructions are translated: nothing but ATTENTION and FS tells that the region must be left. */
+const INNER_CSRS = new Set([
+  1, 2, 3, 0x100, 0x104, 0x105, 0x106, 0x140, 0x141, 0x142, 0x143, 0x144, 0x14d, 0x180, 0x300, 0x304, 0x340, 0x341,
+  0x342, 0x343, 0x344, 0xc00, 0xc01, 0xc02,
+]);
 const BRANCHES = new Set([NUMBER.beq, NUMBER.bne, NUMBER.blt, NUMBER.bge, NUMBER.bltu, NUMBER.bgeu]);
 const BLOCK_MOST = 200;
 
@@ -85,12 +92,18 @@ export class Code {
   readonly #halves: Uint16Array;
   readonly #targets: (entry: number) => readonly Place[];
   readonly #ahead: boolean;
-  /** Bit k: slots[k] holds code of the region. */
-  used = 2;
+  readonly #mode: number;
 
   /** `ahead`: translate code that has not run yet, too. */
-  constructor(memory: ArrayBufferLike, slots: number[], targets: (entry: number) => readonly Place[], ahead: boolean) {
+  constructor(
+    memory: ArrayBufferLike,
+    slots: number[],
+    mode: number,
+    targets: (entry: number) => readonly Place[],
+    ahead: boolean,
+  ) {
     this.slots = slots;
+    this.#mode = mode;
     this.#ahead = ahead;
     this.#words = new Int32Array(memory);
     this.#halves = new Uint16Array(memory);
@@ -115,13 +128,8 @@ export class Code {
     if ((bits & 3) === 3) {
       if (this.slotOf(at + 1) === 0) return undefined;
       bits |= this.#half(at + 1) << 16;
-      this.#use(at + 1);
     }
-    this.#use(at);
     return decodeBits(bits);
-  }
-  #use(at: Place): void {
-    this.used |= 1 << ((at >> 11) + 1);
   }
 
   block(start: Place, leaders: ReadonlySet<Place>): Block {
@@ -131,15 +139,23 @@ export class Code {
       if (this.slotOf(at) === 0) return makeBlock(start, body, { kind: 'leave', to: at });
       const instruction = this.fetch(at);
       if (instruction === 'cold') return makeBlock(start, body, { kind: 'leave', to: at });
-      if (instruction === undefined || SYSTEM.has(instruction.number))
+      if (instruction === undefined || this.#isLeft(instruction))
         return makeBlock(start, body, { kind: 'interpret', to: at });
+      // a block lies in one page, but for an instruction that begins it and lies in two
+      if (at !== start && isInTwo(at, instruction)) return makeBlock(start, body, { kind: 'jump', to: at });
       const by = { instruction, at };
       const end = this.#end(by);
       if (end) return makeBlock(start, body, end);
       body.push(by);
       at += instruction.length >> 1;
-      if (leaders.has(at) || body.length >= BLOCK_MOST) return makeBlock(start, body, { kind: 'jump', to: at });
+      if (at >> 11 !== start >> 11 || leaders.has(at) || body.length >= BLOCK_MOST) return makeBlock(start, body, { kind: 'jump', to: at });
     }
+  }
+  /** Whether the interpreter must execute it. */
+  #isLeft({ number, immediate }: Instruction): boolean {
+    if (number === NUMBER.ecall) return this.#mode !== 0;
+    if (number === NUMBER.sret) return this.#mode !== 1;
+    return SYSTEM.has(number) || (CSRS.has(number) && !INNER_CSRS.has(immediate));
   }
   #end(by: Located): End | undefined {
     const { instruction, at } = by;
@@ -148,6 +164,10 @@ export class Code {
     const to = at + (instruction.immediate >> 1);
     if (BRANCHES.has(number)) return { kind: 'branch', by, to, otherwise: next };
     switch (number) {
+      case NUMBER.ecall:
+        return { kind: 'ecall', by };
+      case NUMBER.sret:
+        return { kind: 'sret', by };
       case NUMBER.j:
         return { kind: 'jump', by, to };
       case NUMBER.jal:
@@ -162,6 +182,10 @@ export class Code {
     return undefined;
   }
 }
+
+/** Whether it begins in the last halfword of a page and ends in the next one. */
+export const isInTwo = (at: Place, { length }: Instruction): boolean =>
+  length === 4 && (at & (PAGE_HALFWORDS - 1)) === PAGE_HALFWORDS - 1;
 
 function makeBlock(at: Place, body: Located[], end: End): Block {
   const block: Block = {
@@ -198,6 +222,8 @@ function nextPlaces(end: End): readonly Place[] {
     case 'jump-register':
       return end.known;
     case 'return':
+    case 'ecall':
+    case 'sret':
     case 'interpret':
     case 'leave':
       return [];
@@ -232,7 +258,6 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
       }
   }
   // again, now that all leaders are known
-  code.used = 2;
   const byPlace = new Map<Place, Block>();
   const stack: Place[] = [entry];
   let instructions = 0;

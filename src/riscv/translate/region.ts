@@ -7,6 +7,7 @@
 
 import type { Instruction } from '../decode.ts';
 import { NAMES, NUMBER } from '../instructions.ts';
+import type { Name } from '../instructions.ts';
 import { REGION } from '../interpret/entry.ts';
 import { FETCH_BYTES, FETCH_ENTRIES, FETCH_TLBS, F, HALF, WORD, X } from '../layout.ts';
 import type { Layout } from '../layout.ts';
@@ -17,6 +18,7 @@ import { Bytes } from '../wasm/encoder.ts';
 import type { FunctionBody, Label } from '../wasm/encoder.ts';
 import { MEMORY } from '../wasm/opcodes.ts';
 import type { Memory, ValueType } from '../wasm/opcodes.ts';
+import { isInTwo } from './graph.ts';
 import type { Block, Code, Graph, Located, Place } from './graph.ts';
 import { isFloat, isAtomic, usageOf } from './usage.ts';
 
@@ -25,6 +27,18 @@ const FRM = WORD.FFLAGS + 4;
 const MOST_DEPTH = 200;
 /** Places are biased in `way`, so that those of the page before are not negative. */
 const BIAS = 4096;
+
+const SSTATUS = 0x100;
+const MSTATUS = 0x300;
+const SIE = 2;
+const SSTATUS_MASK = 0xc6122n;
+/** CSRs of S-mode that are plain words. */
+const SUPERVISOR_WORDS: Readonly<Record<number, 'SSCRATCH' | 'SEPC' | 'SCAUSE' | 'STVAL' | undefined>> = {
+  0x140: 'SSCRATCH',
+  0x141: 'SEPC',
+  0x142: 'SCAUSE',
+  0x143: 'STVAL',
+};
 
 /** Numbers of imported functions by name. */
 export interface Helpers {
@@ -127,23 +141,6 @@ export class Region extends Target {
     this.#loadHalf('MODE');
     this.i32(this.#mode);
     this.op('i32.ne', 'i32.or');
-    for (const side of [0, 2])
-      if (this.#code.used & (1 << side)) {
-        // the neighbour page must be the one that was translated
-        this.#fetchEntry(() => {
-          this.get(this.#page);
-          this.i64((side - 1) * 4096);
-          this.op('i64.add');
-        });
-        this.mem('i64.load');
-        this.get(this.#page);
-        this.i64((side - 1) * 4096);
-        this.op('i64.add', 'i64.ne');
-        this.get(this.#at);
-        this.mem('i32.load', 8);
-        this.i32(this.#code.slots[side]);
-        this.op('i32.ne', 'i32.or', 'i32.or');
-      }
     this.#unlikelyIf();
     this.get(0);
     this.i64(1);
@@ -263,7 +260,7 @@ export class Region extends Target {
     this.#saveFuel();
     this.#address(to);
     this.set(this.#target);
-    this.#regionAt(this.#code.slotOf(to) ? to : undefined);
+    this.#regionAt(to);
     this.#tailCall();
   }
   #exitToTarget(): void {
@@ -280,9 +277,9 @@ export class Region extends Target {
     this.op('i32.shr_u');
     this.returnCallIndirect(0);
   }
-  /** `at` = the entry at `target`, which is that of a region; else returns. `place`: in the region's pages. */
+  /** `at` = the entry at `target`, which is that of a region; else returns. `place`: where the target is, if that is known. */
   #regionAt(place: Place | undefined): void {
-    if (place === undefined) {
+    if (place === undefined || place >> 11 !== 0) {
       this.#fetchEntry(() => this.get(this.#target));
       this.mem('i64.load');
       this.get(this.#target);
@@ -302,7 +299,6 @@ export class Region extends Target {
       this.op('i32.shl', 'i32.add');
       this.mem('i32.load');
     } else {
-      this.#code.used |= 1 << ((place >> 11) + 1);
       this.i32(0);
       this.mem('i32.load', this.#code.entryAddress(place));
     }
@@ -346,8 +342,12 @@ export class Region extends Target {
     const joins = new Map<Block, Label>();
     const goTo = (from: Block, place: Place): void => {
       const to = this.#graph.byPlace.get(place);
-      if (!to || !from.successors.includes(to)) this.#exit(place);
-      else if (to.order <= from.order) {
+      if (!to || !from.successors.includes(to)) {
+        this.#exit(place);
+        return;
+      }
+      this.#enterPage(from, place);
+      if (to.order <= from.order) {
         this.#checkFuel(to.at, to.reach);
         this.br(loops.get(to)!);
       } else if (merges(to)) this.br(joins.get(to)!);
@@ -392,6 +392,7 @@ export class Region extends Target {
           this.#exit(place);
           return;
         }
+        this.#enterPage(block, place);
         if (to.order > block.order) this.br(labels[to.order]);
         else {
           this.#checkFuel(to.at, to.reach);
@@ -410,6 +411,8 @@ export class Region extends Target {
     this.#block = block;
     this.#dirty = block.dirty;
     this.#floatDirty = block.floatDirty;
+    const first = block.body.at(0) ?? ('by' in block.end ? block.end.by : undefined);
+    if (first && isInTwo(first.at, first.instruction)) this.#requirePage((first.at + 1) >> 11, first.at);
     this.get(this.#fuel);
     this.i32(block.count);
     this.op('i32.sub');
@@ -448,6 +451,24 @@ export class Region extends Target {
         this.rd(() => this.#address(end.by.at + (end.by.instruction.length >> 1)));
         goTo(end.to);
         return;
+      case 'ecall':
+        this.#writeBack(this.#dirty, this.#floatDirty);
+        this.#saveFuel();
+        this.pc();
+        this.helper('ecall');
+        this.#returnElsewhere();
+        return;
+      case 'sret':
+        this.helper('may_sret');
+        this.op('i32.eqz');
+        this.#unlikelyIf();
+        this.#leave(end.by.at, 1);
+        this.end();
+        this.#writeBack(this.#dirty, this.#floatDirty);
+        this.#saveFuel();
+        this.helper('sret');
+        this.#returnElsewhere();
+        return;
       case 'return':
         this.#jumpTarget();
         this.#writeBack(this.#dirty, this.#floatDirty);
@@ -470,6 +491,32 @@ export class Region extends Target {
         this.#call(undefined, end.next, goTo);
         return;
     }
+  }
+  /** On the way from a block to a place in another page. */
+  #enterPage(from: Block, place: Place): void {
+    const last = ('by' in from.end ? from.end.by : undefined) ?? from.body.at(-1);
+    if (!last || (last.at + (last.instruction.length >> 1) - 1) >> 11 !== place >> 11)
+      this.#requirePage(place >> 11, place);
+  }
+  /** Leaves for `place` unless a neighbour page is, as fetches see it, the one that was translated. */
+  #requirePage(page: number, place: Place): void {
+    if (page === 0) return;
+    const address = (): void => {
+      this.get(this.#page);
+      this.i64(page * 4096);
+      this.op('i64.add');
+    };
+    this.#fetchEntry(address);
+    this.mem('i64.load');
+    address();
+    this.op('i64.ne');
+    this.get(this.#at);
+    this.mem('i32.load', 8);
+    this.i32(this.#code.slots[page + 1]);
+    this.op('i32.ne', 'i32.or');
+    this.#unlikelyIf();
+    this.#leave(place, 0);
+    this.end();
   }
   #begin(located: Located, index: number): void {
     this.#located = located;
@@ -505,6 +552,21 @@ export class Region extends Target {
       default:
         return this.op('i64.ge_u');
     }
+  }
+  /**
+   * Returns the pc on the stack, which is in another mode. Without translation it could be the very pc that a waiting region
+   * expects in its own mode: then the interpreter is asked for, which ends them all.
+   */
+  #returnElsewhere(): void {
+    this.set(this.#target);
+    this.get(1);
+    this.i32(0);
+    this.mem('i64.load', this.#base + WORD.SATP);
+    this.op('i64.eqz');
+    this.i32(0);
+    this.op('select', 'i32.eqz', 'i32.eqz', 'i64.extend_i32_u');
+    this.get(this.#target);
+    this.op('i64.or', 'return');
   }
   /** To one of the targets that have been seen, or out. */
   #switch(block: Block, goTo: (place: Place) => void): void {
@@ -555,7 +617,7 @@ export class Region extends Target {
     this.get(this.#target);
     this.op('return');
     this.end();
-    this.#regionAt(to !== undefined && this.#code.slotOf(to) ? to : undefined);
+    this.#regionAt(to);
     this.get(this.#target);
     this.get(1);
     this.i32(1);
@@ -590,6 +652,11 @@ export class Region extends Target {
 
   #instruction(): void {
     const { number } = this.#located.instruction;
+    const name = NAMES[number];
+    if (name.startsWith('csr')) {
+      this.#csr(name);
+      return;
+    }
     SEMANTICS[number](this);
     if (isAtomic(number)) {
       // its page may have lost its decoded page and its regions
@@ -598,6 +665,85 @@ export class Region extends Target {
       this.#leave(this.#nextPlace(), this.#behind());
       this.end();
     }
+  }
+  #csr(name: Name): void {
+    const { rd, rs1, immediate } = this.#located.instruction;
+    const isImmediate = name.endsWith('i');
+    const operation = name.startsWith('csrrw') ? 1 : name.startsWith('csrrs') ? 2 : 3;
+    const writes = operation === 1 || rs1 !== 0;
+    const old = this.scratch('csr', 'i64');
+    const operand = (): void => (isImmediate ? this.i64(rs1) : this.#x(rs1));
+    const word = this.#mode === 1 ? SUPERVISOR_WORDS[immediate] : undefined;
+    if (word) {
+      // a plain word
+      this.i32(0);
+      this.mem('i64.load', this.#base + WORD[word]);
+      this.set(old);
+      if (writes) {
+        this.i32(0);
+        if (operation === 1) operand();
+        else {
+          this.get(old);
+          operand();
+          if (operation === 3) {
+            this.i64(-1);
+            this.op('i64.xor', 'i64.and');
+          } else this.op('i64.or');
+        }
+        if (word === 'SEPC') {
+          this.i64(-2);
+          this.op('i64.and');
+        }
+        this.mem('i64.store', this.#base + WORD[word]);
+      }
+      this.rd(() => this.get(old));
+      return;
+    }
+    if (this.#mode === 1 && immediate === SSTATUS && isImmediate && operation === 3 && rs1 === SIE) {
+      // interrupts off: nothing else changes
+      if (rd !== 0)
+        this.rd(() => {
+          this.i64(SSTATUS_MASK);
+          this.helper('status_read');
+        });
+      this.i32(0);
+      this.i32(0);
+      this.mem('i64.load', this.#base + WORD.MSTATUS);
+      this.i64(~SIE);
+      this.op('i64.and');
+      this.mem('i64.store', this.#base + WORD.MSTATUS);
+      return;
+    }
+    this.#saveFuelHere();
+    this.i32(immediate);
+    this.i32(operation);
+    operand();
+    this.i32(writes ? 1 : 0);
+    this.helper('csr');
+    this.set(old);
+    // not allowed: the interpreter raises the exception
+    this.#loadHalf('TRAPPED');
+    this.#unlikelyIf();
+    this.i32(0);
+    this.i32(0);
+    this.mem('i32.store', this.#base + HALF.TRAPPED);
+    this.#leave(this.#located.at, this.#behind() + 1);
+    this.end();
+    this.rd(() => this.get(old));
+    if (!writes) return;
+    this.#loadHalf('ATTENTION');
+    if (immediate === SSTATUS || immediate === MSTATUS) {
+      // FS is looked at once
+      this.i32(0);
+      this.mem('i64.load', this.#base + WORD.MSTATUS);
+      this.get(old);
+      this.op('i64.xor', 'i32.wrap_i64');
+      this.i32(0x6000);
+      this.op('i32.and', 'i32.or');
+    }
+    this.#unlikelyIf();
+    this.#leave(this.#nextPlace(), this.#behind());
+    this.end();
   }
   #nextPlace(): Place {
     const { instruction, at } = this.#located;

@@ -5,7 +5,18 @@
 
 import { PAGE_END, REGION, UNDECODED } from '../interpret/entry.ts';
 import { REGION_TYPE } from '../interpret/interpreter.ts';
-import { HALF, SLOT_END, SLOT_REGIONS, SLOT_STRIDE } from '../layout.ts';
+import {
+  FETCH_BYTES,
+  FETCH_ENTRIES,
+  FETCH_TLBS,
+  HALF,
+  JUMPS,
+  JUMPS_BYTES,
+  JUMPS_COUNT,
+  SLOT_END,
+  SLOT_REGIONS,
+  SLOT_STRIDE,
+} from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import { encodeModule } from '../wasm/encoder.ts';
 import type { FunctionBody, FunctionType } from '../wasm/encoder.ts';
@@ -62,6 +73,7 @@ export class Translator {
   readonly #hart: number;
   readonly #memory: WebAssembly.Memory;
   readonly #words: Int32Array;
+  readonly #pages: BigInt64Array;
   readonly #table: WebAssembly.Table;
   readonly #engine: WebAssembly.Instance['exports'];
   readonly #types: EngineFunctions;
@@ -94,6 +106,7 @@ export class Translator {
     this.#hart = hart;
     this.#memory = memory;
     this.#words = new Int32Array(memory.buffer);
+    this.#pages = new BigInt64Array(memory.buffer);
     this.#table = table;
     this.#engine = engine;
     this.#types = types;
@@ -118,12 +131,28 @@ export class Translator {
   }
 
   /** The entry, of this decoded page, is hot in the current mode. No region is running. */
-  hot(slot: number, entry: number): void {
+  hot(slot: number, entry: number, pc: bigint): void {
     const operation = this.#words[entry >> 2] & 0xff;
     if (operation === REGION || operation === PAGE_END || this.#queue.some((hot) => hot.entry === entry)) return;
     const mode = this.#words[(this.#base + HALF.MODE) >> 2];
-    this.#queue.push({ slot, entry, mode, neighbours: [0, 0] });
+    const page = pc & -4096n;
+    const neighbours = [this.#peek(page - 4096n, mode), this.#peek(page + 4096n, mode)] as const;
+    this.#queue.push({ slot, entry, mode, neighbours });
     if (this.#queue.length >= this.#batch) this.#translate();
+  }
+
+  /** The decoded page of a virtual page, if the fetch TLB has it; else 0. */
+  #peek(page: bigint, mode: number): number {
+    const index = Number((page >> 12n) & BigInt(FETCH_ENTRIES - 1));
+    const at = this.#base + FETCH_TLBS + mode * FETCH_BYTES + index * 16;
+    return this.#pages[at >> 3] === BigInt.asIntN(64, page) ? this.#words[(at + 8) >> 2] : 0;
+  }
+  /** Places that the indirect jump at an entry has been seen to go to, in its page. */
+  #targets(entry: number): Place[] {
+    const at = (this.#base + JUMPS + ((entry >>> 2) & (JUMPS_COUNT - 1)) * JUMPS_BYTES) >> 2;
+    if (this.#words[at] !== entry) return [];
+    const offsets = [...this.#words.subarray(at + 1, at + JUMPS_BYTES / 4)].filter((offset) => offset !== 0);
+    return offsets.map((offset) => (offset - 1) >> 1);
   }
 
   /** Between slices. */
@@ -183,7 +212,8 @@ export class Translator {
       const code = new Code(
         this.#memory.buffer,
         [hot.neighbours[0], hot.slot, hot.neighbours[1]],
-        () => [],
+        hot.mode,
+        (entry) => this.#targets(entry),
         threshold === 1,
       );
       const place: Place = (hot.entry - hot.slot) >> 2;
