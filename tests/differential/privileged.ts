@@ -378,7 +378,7 @@ export function protectedAccess(c: Context): void {
     outside
       ? { kind: 'constant', rd: base, value: () => BigInt(random.one(2) ? RAM_BASE : RAM_BASE + 0x8000) }
       : { kind: 'address', rd: base, offset },
-    ...accessItems(c, base, 0, random.pick(offset >= TABLES ? ['lw', 'ld', 'lbu'] : ACCESSES)),
+    ...accessItems(c, base, 0, random.pick(outside || offset >= TABLES ? ['lw', 'ld', 'lbu'] : ACCESSES)),
   ];
   c.add('protected', items);
 }
