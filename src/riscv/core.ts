@@ -27,8 +27,8 @@ export interface CoreImports {
   bus_write(address: number, size: number, value: number): number;
   /** mtime in ticks. */
   bus_time(): number;
-  /** Interpreter entry of an instruction's bits. */
-  decode_entry(bits: number): number;
+  /** Interpreter entry of an instruction's bits, given those that follow (0: unknown). */
+  decode_entry(bits: number, following: number): number;
   /** The entry at ip, of a decoded page, has become hot; pc is its virtual address. */
   region_hot(slot: number, ip: number, pc: bigint): void;
   /** These bytes of a decoded page are no longer what regions were translated from. */
@@ -55,7 +55,7 @@ const IMPORTS: readonly (FunctionType & { name: keyof CoreImports })[] = [
   { name: 'bus_read', parameters: ['f64', 'i32'], result: 'f64' },
   { name: 'bus_write', parameters: ['f64', 'i32', 'f64'], result: 'i32' },
   { name: 'bus_time', parameters: [], result: 'f64' },
-  { name: 'decode_entry', parameters: ['i32'], result: 'i32' },
+  { name: 'decode_entry', parameters: ['i32', 'i32'], result: 'i32' },
   { name: 'region_hot', parameters: ['i32', 'i32', 'i64'], result: 'void' },
   { name: 'regions_drop', parameters: ['i32', 'i32', 'i32'], result: 'void' },
 ];

@@ -3,7 +3,7 @@
 import { coreModule } from './core.ts';
 import type { CoreExports, CoreImports } from './core.ts';
 import type { FunctionType } from './wasm/encoder.ts';
-import { decodeEntry } from './interpret/entry.ts';
+import { decodeBefore } from './interpret/entry.ts';
 import * as layoutOf from './layout.ts';
 import type { Layout } from './layout.ts';
 import type { Machine, ResetState } from './machine.ts';
@@ -108,7 +108,7 @@ export class Hart {
         return taken ? 1 : 0;
       },
       bus_time: () => bus.time(),
-      decode_entry: decodeEntry,
+      decode_entry: decodeBefore,
       region_hot: (slot, ip, pc) => this.#translator?.hot(slot, ip, pc),
       regions_drop: (slot, from, to) => this.#translator?.drop(slot, from, to),
     };
@@ -198,7 +198,9 @@ export class Hart {
   /** What the translator has done; undefined when the machine has none. */
   get translated(): TranslationStatistics | undefined {
     const count = (name: keyof typeof layoutOf.WORD): number => Number(this.#bits[this.#word(name)]);
-    return this.#translator && { ...this.#translator.statistics, begun: count('TRANSLATED'), entered: count('ENTERED') };
+    return (
+      this.#translator && { ...this.#translator.statistics, begun: count('TRANSLATED'), entered: count('ENTERED') }
+    );
   }
 
   /** Instructions retired since reset, exact; also while a device access is served. */

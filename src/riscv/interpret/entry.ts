@@ -13,7 +13,8 @@
 
 import { decode } from '../decode.ts';
 import type { Instruction } from '../decode.ts';
-import { FORMATS } from '../instructions.ts';
+import { FORMATS, NAMES, NUMBER } from '../instructions.ts';
+import type { Name } from '../instructions.ts';
 
 /** Operations that are not instructions; instruction number n is operation n + FIRST. */
 export const UNDECODED = 0;
@@ -23,6 +24,24 @@ export const CROSSING = 2;
 /** A translated region begins here; its number is in the bits above (`translate/`). */
 export const REGION = 3;
 export const FIRST = 4;
+
+/**
+ * The commonest pairs of neighbours (half of what Debian's kernel executes while it boots). The first one's entry may have an
+ * operation that ends by going to the second one's directly: the jump through the table of operations, which the
+ * host's branch predictor rarely guesses, is saved. What is executed, and where it may stop, is not changed.
+ */
+export const PAIRS: readonly (readonly [first: Name, second: Name])[] = (
+  'sd sd,ld ld,lbu addi,addi addi,addi add,addi bne,addi beq,ld addi,add lbu,addi sd,add add,sd addi,lbu beq,addi sltiu,' +
+  'or beq,andi or,sltiu andi,addiw addi,auipc jalr,andi bne,addi bgeu,addi jr,add addi,add j,addi andi,ld add,add ld,' +
+  'sltu sltu,sltu and,addi sltu,and beq,auipc addi,slli add,slli srli'
+)
+  .split(',')
+  .map((pair) => pair.split(' ') as [Name, Name]);
+/** Operation of the first pair. */
+export const FIRST_PAIR = FIRST + NAMES.length;
+const pairOperations = new Map(
+  PAIRS.map(([first, second], k) => [(NUMBER[first] + FIRST) * 256 + NUMBER[second] + FIRST, FIRST_PAIR + k]),
+);
 
 export function entryOf(instruction: Instruction): number {
   const { number, rd, rs1, rs2, rs3, rm, immediate, length } = instruction;
@@ -61,4 +80,12 @@ export function decodeEntry(bits: number): number {
   cachedWords[slot] = bits;
   cachedEntries[slot] = entry;
   return entry;
+}
+
+/** The entry for an instruction's bits when `following` are the bits after it (0: unknown). */
+export function decodeBefore(bits: number, following: number): number {
+  const entry = decodeEntry(bits);
+  if (following === 0) return entry;
+  const pair = pairOperations.get((entry & 0xff) * 256 + (decodeEntry(following) & 0xff));
+  return pair === undefined ? entry : (entry & ~0xff) | pair;
 }

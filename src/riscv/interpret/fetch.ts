@@ -78,9 +78,9 @@ fn code_stored(slot:i32, host:i32, size:i32):void {
   if (writes > SLOT_MOST_WRITES) { slot_drop(slot); return; }
   let offset = host & 4095;
   copy(slot + SLOT_BYTES_COPY + offset, host, size);
-  // an instruction that begins in the halfword before may reach into them
-  let first = offset >>> 1;
-  if (first > 0) first = first - 1;
+  // an instruction that begins in the halfword before may reach into them, and the one before that be paired with it
+  let first = (offset >>> 1) - 3;
+  if (first < 0) first = 0;
   let last = offset + size - 1 >>> 1;
   fill(slot + (first << 2), 0, last - first + 1 << 2);
   code_changed(slot, first << 1, last + 1 << 1);
@@ -135,11 +135,15 @@ fn same_page(a:i32, b:i32):i32 {
 fn decode_at(slot:i32, entry:i32):void {
   let at = slot + SLOT_BYTES_COPY + (entry - slot >>> 1);
   let bits = ld16u(at);
+  let length = 2;
   if ((bits & 3) == 3) {
     if (entry - slot == SLOT_END - 4) { st32(entry, ENTRY_CROSSING); return; }
     bits = ld32(at);
+    length = 4;
   }
-  st32(entry, decode_entry(bits));
+  let following = 0;
+  if (entry - slot + (length << 1) <u SLOT_END - 4) following = ld32(at + length);
+  st32(entry, decode_entry(bits, following));
 }
 // the bits of the instruction at entry (slot 0: in SINGLES)
 fn instruction_bits(slot:i32, entry:i32):i32 {
@@ -161,7 +165,7 @@ fn fetch_single(va:i64):i32 {
   }
   let at = SINGLES + (((bits * 0x9e3779b1) >>> 24) << 4);
   if (ld32(at) == 0 || ld32(at + 12) != bits) {
-    st32(at, decode_entry(bits));
+    st32(at, decode_entry(bits, 0));
     st32(at + 4, ENTRY_PAGE_END);
     st32(at + 8, ENTRY_PAGE_END);
     st32(at + 12, bits);

@@ -1,7 +1,7 @@
 // Generates the interpreter: one WebAssembly function, `interpret(pc) -> next pc`, that executes decoded entries until the fuel is
 // spent or something needs attention. Its instruction bodies come from `semantics/`.
 
-import { FORMATS, NAMES } from '../instructions.ts';
+import { FORMATS, NAMES, NUMBER } from '../instructions.ts';
 import type { Format } from '../instructions.ts';
 import { F, HALF, HEAT, HEAT_ENTRIES, SINGLES, SLOT_END, WORD, X } from '../layout.ts';
 import type { Layout } from '../layout.ts';
@@ -12,7 +12,7 @@ import type { FunctionBody, FunctionType, Label } from '../wasm/encoder.ts';
 import type { Signature } from '../wasm/language.ts';
 import { MEMORY } from '../wasm/opcodes.ts';
 import type { Memory, ValueType } from '../wasm/opcodes.ts';
-import { CROSSING, FIRST, PAGE_END, REGION, UNDECODED } from './entry.ts';
+import { CROSSING, FIRST, FIRST_PAIR, PAGE_END, PAIRS, REGION, UNDECODED } from './entry.ts';
 
 const FRM = WORD.FFLAGS + 4;
 /**
@@ -61,6 +61,8 @@ class Interpreter extends Target {
   // Labels, and what goes to them
   /** Next entry at ip. */
   #next: Label = 0;
+  /** There is no fuel for the entry at ip. */
+  #spent: Label = 0;
   /** ip is the address of an entry outside the page. */
   #leave: Label = 0;
   /** pc is in `target`. */
@@ -95,16 +97,10 @@ class Interpreter extends Target {
     this.#trap = this.block();
     this.#illegal = this.block();
     this.#leave = this.block();
-    const spent = this.block();
+    this.#spent = this.block();
     if (this.#layout.translate) this.#count(this.#layout.translate.threshold);
     this.#next = this.loop();
-    this.get(this.#fuel);
-    this.i32(1);
-    this.op('i32.sub');
-    this.tee(this.#fuel);
-    this.i32(0);
-    this.op('i32.lt_s');
-    this.brIf(spent);
+    this.#begin();
     this.#operations();
     this.end();
     if (this.#layout.translate) this.end(); // warm
@@ -153,43 +149,80 @@ class Interpreter extends Target {
   // ---- dispatch
 
   #operations(): void {
-    const operations = FIRST + NAMES.length;
     const advance = this.block();
-    const labels = Array.from({ length: operations }, () => this.block()).reverse();
+    // Blocks nest, and an operation can go only to ones that follow it: the pairs come first.
+    const single = Array.from({ length: FIRST_PAIR }, () => this.block()).reverse();
+    const paired = PAIRS.map(() => this.block()).reverse();
     this.get(this.#ip);
     this.mem('i32.load');
     this.tee(this.#entry);
     this.i32(0xff);
     this.op('i32.and');
-    this.brTable(labels, labels[operations - 1]);
-    for (let operation = 0; operation < operations; operation++) {
+    const labels = [...single, ...paired];
+    this.brTable(labels, labels[labels.length - 1]);
+    for (const [first, second] of PAIRS) {
+      this.end();
+      this.#instruction(NUMBER[first]);
+      this.#advance();
+      this.#begin();
+      this.get(this.#ip);
+      this.mem('i32.load');
+      this.tee(this.#entry);
+      this.i32(0xff);
+      this.op('i32.and');
+      this.i32(FIRST);
+      this.op('i32.ge_u');
+      this.brIf(single[NUMBER[second] + FIRST]);
+      // not decoded, or a region by now
+      this.#notBegun();
+      this.br(this.#next);
+    }
+    for (let operation = 0; operation < FIRST_PAIR; operation++) {
       this.end();
       if (operation < FIRST) this.#pseudoOperation(operation);
       else {
-        const number = operation - FIRST;
-        this.#format = FORMATS[number];
-        this.#name = NAMES[number];
-        SEMANTICS[number](this);
+        this.#instruction(operation - FIRST);
         if (this.#format === 'U') {
-          this.get(this.#ip);
-          this.i32(8);
-          this.op('i32.add');
-          this.set(this.#ip);
+          this.#advance();
           this.br(this.#next);
         } else this.br(advance);
       }
     }
     this.end(); // advance
-    this.get(this.#ip);
-    this.i32(4);
-    this.op('i32.add');
-    this.get(this.#entry);
-    this.i32(16);
-    this.op('i32.shr_u');
-    this.i32(4);
-    this.op('i32.and', 'i32.add');
-    this.set(this.#ip);
+    this.#format = 'none';
+    this.#advance();
     this.br(this.#next);
+  }
+  #instruction(number: number): void {
+    this.#format = FORMATS[number];
+    this.#name = NAMES[number];
+    SEMANTICS[number](this);
+  }
+  /** ip to the entry of the next instruction. */
+  #advance(): void {
+    this.get(this.#ip);
+    if (this.#format === 'U') this.i32(8);
+    else {
+      this.i32(4);
+      this.op('i32.add');
+      this.get(this.#entry);
+      this.i32(16);
+      this.op('i32.shr_u');
+      this.i32(4);
+      this.op('i32.and');
+    }
+    this.op('i32.add');
+    this.set(this.#ip);
+  }
+  /** Takes the fuel of one instruction, or leaves when it is spent. */
+  #begin(): void {
+    this.get(this.#fuel);
+    this.i32(1);
+    this.op('i32.sub');
+    this.tee(this.#fuel);
+    this.i32(0);
+    this.op('i32.lt_s');
+    this.brIf(this.#spent);
   }
 
   #pseudoOperation(operation: number): void {

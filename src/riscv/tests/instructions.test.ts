@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { decode, nameOf } from '../decode.ts';
 import {
-  a0, addi, amo, AMOADD, AMOSWAP, Bench, CSR, csrr, csrrs, ebreak, fence_i, i, jal, jalr, ld, LR, lw, nop, r, RAM, SC, sd, sw, t0,
+  a0, a1, a2, addi, amo, AMOADD, AMOSWAP, Bench, CSR, csrr, csrrs, ebreak, fence_i, i, jal, jalr, ld, LR, lw, nop, r, RAM, SC, sd, sw, t0,
   t1, t2, zero,
 } from './assembly.ts'; // prettier-ignore
 
@@ -199,6 +199,32 @@ void test('an atomic instruction that writes code of its own page', () => {
     assert.equal(bench.run().why, 'breakpoint');
     assert.equal(bench.x(t2), BigInt(value));
   }
+});
+
+void test('pairs of instructions are forgotten with either half, and with what the second is paired with', () => {
+  for (const changed of [0, 1, 2, 3]) {
+    const bench = new Bench();
+    const chain = RAM + 0x3000;
+    bench.program([1, 1, 1, 1].map((step) => addi(t2, t2, step)).concat(jalr(zero, t1, 0)), chain);
+    bench.program([jalr(t1, a1, 0), sw(t0, a0, 0), jalr(t1, a1, 0), ebreak], CODE);
+    bench.x(a0, chain + changed * 4);
+    bench.x(a1, chain);
+    bench.x(t0, sd(t2, a2, 0)); // of another format: a stale operation would misread it
+    bench.x(a2, DATA);
+    bench.pc(CODE);
+    assert.equal(bench.run().why, 'breakpoint');
+    assert.deepEqual([bench.x(t2), bench.doubleAt(DATA)], [7n, BigInt(4 + changed)]);
+  }
+});
+
+void test('a store that overwrites the second half of its own pair', () => {
+  const bench = new Bench().program([sd(t0, a0, 0), sd(t1, a1, 0), ebreak], CODE);
+  bench.x(a0, CODE + 4);
+  bench.x(t0, (BigInt(ebreak) << 32n) | BigInt(addi(t2, zero, 5)));
+  bench.pc(CODE);
+  assert.equal(bench.run().why, 'breakpoint');
+  assert.equal(bench.pc(), CODE + 8);
+  assert.equal(bench.x(t2), 5n);
 });
 
 void test('a page of code that becomes data, and code again', () => {
