@@ -14,6 +14,7 @@ import { translation } from './privileged/translation.ts';
 import { trap } from './privileged/trap.ts';
 import { hostFuses, multiplyAddBody, multiplyAddSignature } from './softfloat/fused.ts';
 import { nativeFloat, softFloat } from './softfloat/source.ts';
+import { regionAccesses } from './translate/slow.ts';
 import { encodeModule } from './wasm/encoder.ts';
 import type { FunctionType } from './wasm/encoder.ts';
 import { compile } from './wasm/language.ts';
@@ -243,6 +244,7 @@ export function coreModule(layout: Layout, hart: number): Core {
     trap,
     csr,
     fetch,
+    ...(layout.translate ? [regionAccesses] : []),
     clocks[layout.clock],
     loop,
   ];

@@ -135,6 +135,8 @@ export const HALF = words(
     /** Next decoded page to be used or reused. */
     'NEXT_SLOT',
     'MACHINE_BANK_READY',
+    /** After an access of a translated region: nonzero if it must be left. */
+    'LEAVE',
     /** Nonzero after a reset: TLBs and PMP ranges are not made yet. */
     'COLD',
   ] as const,

@@ -6,7 +6,7 @@ import type { Instruction } from '../decode.ts';
 import { NAMES, NUMBER } from '../instructions.ts';
 import { UNDECODED } from '../interpret/entry.ts';
 import { SLOT_BYTES_COPY } from '../layout.ts';
-import { usageOf } from './usage.ts';
+import { isFloat, usageOf } from './usage.ts';
 
 /**
  * Where code lies: halfwords from the start of the region's own page; the page before has negative ones, the page after those from
@@ -148,7 +148,8 @@ export class Code {
       if (end) return makeBlock(start, body, end);
       body.push(by);
       at += instruction.length >> 1;
-      if (at >> 11 !== start >> 11 || leaders.has(at) || body.length >= BLOCK_MOST) return makeBlock(start, body, { kind: 'jump', to: at });
+      if (at >> 11 !== start >> 11 || leaders.has(at) || body.length >= BLOCK_MOST)
+        return makeBlock(start, body, { kind: 'jump', to: at });
     }
   }
   /** Whether the interpreter must execute it. */
@@ -236,6 +237,7 @@ export interface Graph {
   readonly blocks: readonly Block[];
   readonly byPlace: ReadonlyMap<Place, Block>;
   readonly instructions: number;
+  readonly floats: boolean;
   /** Some loop has several entries. */
   readonly irreducible: boolean;
 }
@@ -278,9 +280,10 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
     }
   const blocks = reversePostOrder(first);
   const irreducible = dominators(blocks);
+  const floats = blocks.some(({ body }) => body.some(({ instruction }) => isFloat(instruction.number)));
   reach(blocks);
   flow(blocks);
-  return { blocks, byPlace, instructions, irreducible };
+  return { blocks, byPlace, instructions, floats, irreducible };
 }
 
 function reversePostOrder(first: Block): Block[] {

@@ -198,6 +198,7 @@ export class Translator {
     const names: string[] = [];
     const imported = new Map<string, number>();
     const helpers = {
+      fuses: this.#types.has('f64_madd'),
       index: (name: string): number => {
         let index = imported.get(name);
         if (index === undefined) {

@@ -83,6 +83,10 @@ export class Encoder {
     this.#parameters = parameters;
   }
 
+  /** How many blocks, loops and ifs are open. */
+  protected get depth(): number {
+    return this.#depth;
+  }
   /** Index of a new local variable. */
   local(type: ValueType): number {
     return this.#parameters + this.locals.push(type) - 1;
