@@ -9,6 +9,8 @@ import { versionText } from './version.ts';
 /** Loaded when they are asked for: `version` need not read what `run` needs. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   run: () => import('./commands/run.ts'),
+  check: () => import('./commands/check.ts'),
+  plan: () => import('./commands/plan.ts'),
   image: () => import('./commands/image.ts'),
   doctor: () => import('./commands/doctor.ts'),
   version: () => import('./commands/version.ts'),

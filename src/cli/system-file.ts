@@ -1,14 +1,21 @@
 // From what the user names (a folder, a file, kernel and initrd) to a checked description and what each guest boots.
-import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { IMAGES } from '../images/images.ts';
-import { type BootFiles, type Description, nearest, type Partition, readDescription } from '../policy/index.ts';
-import { EXIT, Failure } from './failure.ts';
+import { dirname, resolve } from 'node:path';
+import {
+  type BootFiles,
+  claimFaults,
+  type Description,
+  type Fault,
+  formatFaults,
+  nearest,
+  notCarriedOut,
+  type Partition,
+  readDescription,
+} from '../policy/index.ts';
+import { findDescription, hostOf, imageNames, isFile, readDescriptionFile } from './description-file.ts';
+import { EXIT, type ExitStatus, Failure } from './failure.ts';
 import { firmwareImage, guestImage } from './images.ts';
 import type { Io } from './io.ts';
-import { PACKAGE } from './version.ts';
 
-const NAMES = ['system.yaml', 'system.yml', 'system.json'];
 const AD_HOC_CMDLINE = 'console=ttyS0';
 
 export interface LoadOptions {
@@ -35,52 +42,6 @@ export interface LoadedSystem {
   readonly ready?: string;
 }
 
-const isFile = (path: string): boolean => {
-  try {
-    accessSync(path, constants.R_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-};
-
-const namesOf = (kind: 'guest' | 'firmware'): string[] =>
-  Object.keys(IMAGES).filter((name) => IMAGES[name].kind === kind);
-
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-
-/** Path of the description that the word means. */
-function findDescription(system: string | undefined): string {
-  const named = system ?? '.';
-  // The examples of the package are found by their names from everywhere.
-  for (const path of [named, join(PACKAGE, named), join(PACKAGE, 'systems', named)]) {
-    if (isFile(path)) return path;
-    const inside = NAMES.map((name) => join(path, name)).find(isFile);
-    if (inside !== undefined) return inside;
-    if (isFolder(path) && system !== undefined && path === named) {
-      throw new Failure(
-        EXIT.usage,
-        `virtsec run: the folder ${named} has no system.yaml`,
-        'name a folder or a file that describes a system',
-      );
-    }
-  }
-  if (system === undefined) {
-    throw new Failure(
-      EXIT.usage,
-      'virtsec run: there is no system.yaml in this folder',
-      'name a system: `virtsec run hello`',
-    );
-  }
-  const examples = readdirSync(join(PACKAGE, 'systems'));
-  const meant = nearest(named, [...examples, ...examples.map((name) => `systems/${name}`)]);
-  throw new Failure(
-    EXIT.usage,
-    `virtsec run: there is no system ${named}`,
-    meant === undefined ? `examples: ${examples.join(', ')}` : `did you mean \`${meant}\`?`,
-  );
-}
-
 /** One guest, the terminal, and nothing else: the system of a kernel that is named on the command line. */
 function adHocDescription(): string {
   return JSON.stringify({
@@ -99,24 +60,26 @@ export async function loadSystem(options: LoadOptions, io: Io): Promise<LoadedSy
   for (const key of ['kernel', 'initrd', 'firmware'] as const) {
     const path = options[key];
     if (path === undefined || isFile(path)) continue;
-    const names = key === 'firmware' ? namesOf('firmware') : [];
+    const names = key === 'firmware' ? imageNames('firmware') : [];
     if (names.includes(path)) continue;
     const help = names.length === 0 ? undefined : `firmware images: ${names.join(', ')}`;
     throw new Failure(EXIT.usage, `virtsec run: --${key}: there is no readable file ${path}`, help);
   }
   const isAdHoc = options.system === undefined && (options.kernel ?? options.firmware) !== undefined;
-  const file = isAdHoc ? undefined : findDescription(options.system);
+  const file = isAdHoc ? undefined : findDescription('run', options.system);
   const folder = file === undefined ? '.' : dirname(file);
-  const reading = readDescription(
-    file ?? 'command line',
-    file === undefined ? adHocDescription() : readFileSync(file, 'utf8'),
-    {
-      fileExists: (path) => file === undefined || isFile(resolve(folder, path)),
-      images: namesOf('guest'),
-      firmware: namesOf('firmware'),
-    },
-  );
+  const written =
+    file === undefined
+      ? { name: 'command line', text: adHocDescription(), host: { ...hostOf(folder), fileExists: () => true } }
+      : await readDescriptionFile(file);
+  const reading = readDescription(written.name, written.text, written.host);
   if (reading.description === undefined) throw new Failure(EXIT.usage, reading.messages.join('\n\n'));
+  const refuse = (status: ExitStatus, faults: readonly Fault[]): void => {
+    if (faults.length > 0) throw new Failure(status, formatFaults(reading.source, faults).join('\n\n'));
+  };
+  refuse(EXIT.usage, notCarriedOut(reading.description));
+  // A system that breaks what its own description asserts is not started.
+  refuse(EXIT.failed, claimFaults(reading.description));
 
   const guest = chooseGuest(reading.description, options.guest);
   const partitions = reading.description.partitions.map((partition) =>
@@ -177,7 +140,7 @@ async function atFolder(partition: Partition, folder: string, io: Io): Promise<B
 /** A file, or else the image of that name. */
 async function firmwareFile(firmware: string, folder: string, io: Io): Promise<string> {
   const path = resolve(folder, firmware);
-  return !isFile(path) && namesOf('firmware').includes(firmware) ? firmwareImage(firmware, io) : path;
+  return !isFile(path) && imageNames('firmware').includes(firmware) ? firmwareImage(firmware, io) : path;
 }
 
 async function override(files: BootFiles, options: LoadOptions, io: Io): Promise<BootFiles> {

@@ -1,6 +1,6 @@
 // Expanded description -> plan, the kernel process's input.
 import type { Plan, PlanPartition, PlanStream } from '../kernel/plan.ts';
-import type { Channel, Description, Partition } from './description.ts';
+import { type Channel, channelsOf, type Description, type Partition } from './description.ts';
 
 /** What a guest boots: absolute paths, chosen by the caller (a fetched image, or the files that the description names). */
 export interface BootFiles {
@@ -19,7 +19,7 @@ export interface TerminalChoice {
   readonly columns: number;
 }
 
-/** `boot` has an entry for each guest. The description must be free of faults. */
+/** `boot` has an entry for each guest. The description must be free of faults, and carried out (notCarriedOut). */
 export function compilePlan(
   description: Description,
   boot: ReadonlyMap<string, BootFiles>,
@@ -27,8 +27,8 @@ export function compilePlan(
 ): Plan {
   const indexes = new Map(description.partitions.map((partition, index) => [partition.name, index]));
   const streams = description.channels.flatMap((channel): PlanStream[] => {
-    const left = indexes.get(channel.left)!;
-    const right = indexes.get(channel.right)!;
+    const left = indexes.get(channel.from)!;
+    const right = indexes.get(channel.to[0])!;
     const { name, bytes } = channel;
     return [
       { name, from: left, to: right, bytes },
@@ -36,7 +36,7 @@ export function compilePlan(
     ];
   });
   const partitions = description.partitions.map((partition): PlanPartition => {
-    const channels = description.channels.filter((channel) => [channel.left, channel.right].includes(partition.name));
+    const channels = channelsOf(description, partition.name);
     if (partition.form === 'guest') return planGuest(partition, channels, boot.get(partition.name)!);
     return planConsole(partition, channels, terminal);
   });
@@ -65,7 +65,7 @@ function planGuest(partition: Partition, channels: readonly Channel[], boot: Boo
 function planConsole(partition: Partition, channels: readonly Channel[], terminal: TerminalChoice): PlanPartition {
   const consoles = channels.map((channel) => ({
     stream: channel.name,
-    partition: channel.left === partition.name ? channel.right : channel.left,
+    partition: channel.from === partition.name ? channel.to[0] : channel.from,
   }));
   const first = consoles.find((console) => console.partition === terminal.console) ?? consoles[0];
   return {

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { FIELDS } from './description.ts';
 import { compilePlan, formatSize, nearest, parseSize, parseTime, readDescription } from './index.ts';
 
 const host = { fileExists: () => true, images: ['debian'], firmware: ['opensbi'] };
@@ -39,7 +37,7 @@ test('short forms expand', () => {
   assert.deepEqual([other.memory, other.harts, other.ready], [2 ** 30, 4, 'login: $']);
   assert.deepEqual([tty.form, tty.terminal], ['driver', true]);
   assert.deepEqual(
-    description.channels.map(({ name, left, right, bytes, as }) => [name, left, right, bytes, as]),
+    description.channels.map(({ name, from, to, bytes, as }) => [name, from, ...to, bytes, as]),
     [
       ['con', 'linux', 'tty', 65536, 'uart0'],
       ['con2', 'tty', 'other', 8192, 'uart1'],
@@ -131,20 +129,4 @@ test('the nearest name is meant, and a far one is not', () => {
   assert.equal(nearest('RUN', ['run', 'image']), 'run');
   assert.equal(nearest('wires', ['memory', 'harts']), undefined);
   assert.equal(nearest('a', ['b']), 'b');
-});
-
-/** `app` is known, and refused. */
-const supported = (names: readonly string[]): string[] => names.filter((name) => name !== 'app').toSorted();
-
-test('the JSON Schema knows the fields that the compiler carries out, and no others', () => {
-  interface Schema {
-    readonly properties?: Readonly<Record<string, Schema>>;
-    readonly $defs: Readonly<Record<string, Schema>>;
-  }
-  const schema = JSON.parse(readFileSync(new URL('schema.json', import.meta.url), 'utf8')) as Schema;
-  const fields = (part: Schema | undefined) => Object.keys(part?.properties ?? {}).toSorted();
-  assert.deepEqual(fields(schema), supported(FIELDS.system.now));
-  for (const part of ['partition', 'guest', 'grants', 'channel'] as const) {
-    assert.deepEqual(fields(schema.$defs[part]), supported(FIELDS[part].now), part);
-  }
 });

@@ -25,3 +25,15 @@ export function formatSize(bytes: number): string {
   }
   return String(bytes);
 }
+
+/** The shortest exact form of microseconds: 5000 -> `5ms`. */
+export function formatTime(micros: number): string {
+  if (micros > 0 && micros % 1e6 === 0) return `${micros / 1e6}s`;
+  return micros >= 1000 || micros === 0 ? `${micros / 1000}ms` : `${micros}us`;
+}
+
+/** A span of a frame: `0-5ms`, `500us-1ms`. */
+export function formatSpan(start: number, end: number): string {
+  const last = formatTime(end);
+  return `${start === 0 ? '0' : formatTime(start)}-${last}`;
+}

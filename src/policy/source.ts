@@ -6,15 +6,26 @@ export interface Range {
   readonly end: number;
 }
 
+/** One step of a path through the description, with the place that opens it. */
+export interface Hop {
+  readonly at: Range;
+  readonly sentence: string;
+}
+
 export interface Fault {
   /** `VSNNN`: leads to its page in docs/. */
   readonly code: string;
   readonly at: Range;
   /** What is wrong, without a full stop. */
   readonly sentence: string;
+  /** Where information takes the way that contradicts what is asserted. */
+  readonly path?: readonly Hop[];
   /** What to write instead. */
   readonly help?: string;
 }
+
+/** UTF-16 units of a line that a message shows. */
+const MAX_LINE = 160;
 
 export class Source {
   readonly name: string;
@@ -40,19 +51,31 @@ export class Source {
     return { line: low + 1, column: offset - this.#lineStarts[low] + 1 };
   }
 
+  /** `FILE:LINE`. */
+  place(at: Range): string {
+    return `${this.name}:${this.position(at.start).line}`;
+  }
+
   /** The message as it is printed, without a final newline. */
   format(fault: Fault): string {
     const { line, column } = this.position(fault.at.start);
     const start = this.#lineStarts[line - 1];
     const rest = this.text.slice(start);
     const text = (/^[^\r\n]*/.exec(rest)?.[0] ?? '').replaceAll('\t', ' ');
-    const carets = Math.max(1, Math.min(fault.at.end - fault.at.start, text.length - column + 1));
+    // Of a very long line (JSON) only what stands around the place is shown.
+    const cut = text.length > MAX_LINE ? Math.max(0, column - 1 - MAX_LINE / 2) : 0;
+    const shown = text.slice(cut, cut + MAX_LINE);
+    const before = cut > 0 ? '…' : '';
+    const carets = Math.max(1, Math.min(fault.at.end - fault.at.start, cut + shown.length - column + 1));
     const gutter = String(line);
     const lines = [
       `${this.name}:${line}:${column}: error[${fault.code}]: ${fault.sentence}`,
-      ` ${gutter} | ${text}`,
-      ` ${' '.repeat(gutter.length)} | ${' '.repeat(column - 1)}${'^'.repeat(carets)}`,
+      ` ${gutter} | ${before}${shown}${cut + shown.length < text.length ? '…' : ''}`,
+      ` ${' '.repeat(gutter.length)} | ${' '.repeat(column - 1 - cut + before.length)}${'^'.repeat(carets)}`,
     ];
+    const steps = (fault.path ?? []).map(({ at, sentence }) => ({ place: this.place(at), sentence }));
+    const width = Math.max(0, ...steps.map(({ place }) => place.length));
+    for (const { place, sentence } of steps) lines.push(`  ${place.padEnd(width)}  ${sentence}`);
     if (fault.help !== undefined) lines.push(`help: ${fault.help}`);
     return lines.join('\n');
   }

@@ -1,5 +1,5 @@
 import { compilePlan, parseSize, parseTime } from '../../policy/index.ts';
-import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand.ts';
+import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
 import { EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';

@@ -4,7 +4,6 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const SOURCES = ['tree.ts', 'expand.ts', 'validators.ts'];
 const FAULTS = fileURLToPath(new URL('faults/', import.meta.url));
 
 /** Names of the wrong descriptions: `NNN-what`, NNN the number of their message. */
@@ -15,7 +14,12 @@ export const faultNames = (): string[] =>
 
 export const faultPath = (name: string): string => `${FAULTS}${name}.txt`;
 
-const sources = (): string[] => SOURCES.map((name) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'));
+const FOLDER = fileURLToPath(new URL('../', import.meta.url));
+
+const sources = (): string[] =>
+  globSync(['*.ts', 'validators/*.ts', 'analysis/*.ts'], { cwd: FOLDER })
+    .filter((name) => !name.endsWith('.test.ts'))
+    .map((name) => readFileSync(FOLDER + name, 'utf8'));
 
 /** Numbers that the sources give to messages. */
 export const usedNumbers = (): string[] => [
@@ -24,7 +28,7 @@ export const usedNumbers = (): string[] => [
 
 /** The sentence of each number. */
 export function rules(): Map<string, string> {
-  const found = sources().flatMap((text) => [...text.matchAll(/^\/(?:\/|\*\*) VS(\d{3}): (.*?)(?: \*\/)?$/gm)]);
+  const found = sources().flatMap((text) => [...text.matchAll(/^(?:\/\/|\/\*\*| \*) VS(\d{3}): (.*?)(?: \*\/)?$/gm)]);
   return new Map(found.map(([, number, sentence]) => [number, sentence]));
 }
 

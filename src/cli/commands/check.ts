@@ -1,0 +1,98 @@
+import { writeFileSync } from 'node:fs';
+import { analyse, claimFaults, formatFaults, readDescription, VALIDATORS } from '../../policy/index.ts';
+import { reportText } from '../../policy/report/text.ts';
+import { sarifLog } from '../../policy/report/sarif.ts';
+import { picture } from '../../policy/report/picture.ts';
+import { PRESENCE } from '../../policy/validators.ts';
+import { type Command, usageFailure } from '../command.ts';
+import { findDescription, readDescriptionFile } from '../description-file.ts';
+import { EXIT, Failure } from '../failure.ts';
+import type { Io } from '../io.ts';
+import { versions } from '../version.ts';
+
+export const command: Command = {
+  name: 'check',
+  usage: 'check [SYSTEM] [options]',
+  summary: 'Check a system: who can reach whom, what its description asserts, what falls with what.',
+  options: {
+    json: { summary: 'write one JSON document: faults, flows, schedule, compromise' },
+    sarif: { summary: 'write faults as SARIF 2.1.0, for code hosts and editors' },
+    svg: { value: 'FILE', completes: 'file', summary: 'draw the system into FILE' },
+  },
+  details: `
+SYSTEM is a folder with a system.yaml (or .json, or .ts), a file, or the name of an example (payment-terminal).
+
+Exit status 0: the description is right and all that it asserts holds. 1: an assertion, a label or a time bound is
+broken; the message shows the way that breaks it, step by step. 2: the description itself is wrong.
+
+A file that an application or a driver names may be missing here: that is a warning, and only \`virtsec run\` needs it.
+
+Examples:
+  virtsec check payment-terminal
+  virtsec check my-system --svg my-system.svg
+  virtsec check my-system --sarif > check.sarif`,
+
+  async run(call, io) {
+    if (call.words.length > 1) throw usageFailure(command, `one system at a time, not ${call.words.length}`);
+    if (call.has('json') && call.has('sarif')) throw usageFailure(command, '--json and --sarif are two documents');
+    const { name, text, host } = await readDescriptionFile(findDescription('check', call.words[0]));
+    const reading = readDescription(
+      name,
+      text,
+      host,
+      VALIDATORS.filter((one) => !PRESENCE.includes(one)),
+    );
+    const { description, source } = reading;
+    if (description === undefined) {
+      const { faults } = reading;
+      if (call.has('sarif')) io.out(json(sarifLog(source, faults, versions().virtsec)));
+      if (call.has('json')) {
+        const told = faults.map((fault) => ({
+          code: fault.code,
+          place: source.place(fault.at),
+          sentence: fault.sentence,
+          ...(fault.help === undefined ? {} : { help: fault.help }),
+        }));
+        io.out(json({ schema: 'virtsec.check/1', holds: false, faults: told }));
+      }
+      if (call.has('sarif') || call.has('json')) return EXIT.usage;
+      throw new Failure(EXIT.usage, reading.messages.join('\n\n'));
+    }
+    const warnings = PRESENCE.flatMap((validator) => [...validator(description, host)]);
+    const faults = claimFaults(description);
+    const analysis = analyse(description, source);
+    const svg = call.value('svg');
+    if (svg !== undefined) writePicture(svg, picture(description, analysis));
+    if (call.has('sarif')) io.out(json(sarifLog(source, faults, versions().virtsec, warnings)));
+    else if (call.has('json')) io.out(json(analysis));
+    else {
+      const { partitions, channels } = description;
+      const size = `${partitions.length} partitions, ${channels.length} channels`;
+      io.out(`${io.paint('out', 'bold', `System ${description.system}`)}: ${size}\n\n`);
+      io.out(reportText(analysis, paintOf(io)));
+      for (const { code, at, sentence } of warnings) {
+        io.note(`${source.place(at)}: ${io.paint('note', 'yellow', `warning[${code}]`)}: ${sentence}\n`);
+      }
+      if (faults.length > 0) io.note(`${io.paint('note', 'red', formatFaults(source, faults).join('\n\n'))}\n`);
+      else io.out(`${io.paint('out', 'green', 'Everything that this description asserts holds.')}\n`);
+    }
+    return faults.length === 0 ? EXIT.ok : EXIT.failed;
+  },
+};
+
+const json = (document: object): string => `${JSON.stringify(document)}\n`;
+
+const paintOf = (io: Io) => ({
+  title: (text: string) => io.paint('out', 'bold', text),
+  good: (text: string) => io.paint('out', 'green', text),
+  bad: (text: string) => io.paint('out', 'red', text),
+  dim: (text: string) => io.paint('out', 'dim', text),
+});
+
+function writePicture(file: string, svg: string): void {
+  try {
+    writeFileSync(file, svg);
+  } catch (error) {
+    throw new Failure(EXIT.usage, `virtsec check: --svg: ${(error as Error).message}`);
+  }
+}
