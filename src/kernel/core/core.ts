@@ -160,9 +160,9 @@ export function wf_end(k: Kernel, row: number): boolean {
 export function wf_joined(k: Kernel, row: number): boolean {
   const q = row >> 6;
   const p = row & (MAX_PARTITIONS - 1);
-  const e = k.joined[row] - 1;
-  if (e === -1) return true;
-  return e >= 0 && e < k.ends[q] && peerOf(k, q, e) === p;
+  const shown = k.joined[row];
+  if (shown === 0) return true;
+  return shown >= 1 && shown <= k.ends[q] && peerOf(k, q, shown - 1) === p;
 }
 
 /** Accepts the plan in the tables and starts the birth of its partitions, or refuses with E_PLAN and changes nothing. */
@@ -261,14 +261,15 @@ export function step(k: Kernel, p: number, op: number, argument: number): number
 }
 
 // ---- actions of the supervisor ------------------------------------------------------------------------------------------
-/** 1: every partition has said HELLO (or is gone), so that the birth may end. */
+/** 1: every partition has said HELLO (or is gone), so that the birth may end. It tells nothing once the birth is over. */
 export function allHeld(k: Kernel): number {
+  if (k.mode !== SYS_BIRTH) return 0;
   for (let p = 0; p < k.np; p++) if (k.state[p] === P_BORN) return 0;
   return 1;
 }
 /** Ends the birth: answers every HELLO. */
 export function release(k: Kernel): number {
-  if (k.mode !== SYS_BIRTH || allHeld(k) === 0) return E_OP;
+  if (allHeld(k) === 0) return E_OP;
   for (let p = 0; p < k.np; p++) {
     if (k.state[p] === P_HELD) {
       k.state[p] = P_READY;
@@ -286,8 +287,9 @@ export function died(k: Kernel, p: number): void {
   k.fx[p] = 0;
   k.news[p] = 0;
 }
-/** Tells every partition that the system ends. */
+/** Tells every partition that the system ends: once, or else whoever may shut down could talk to all by repeating it. */
 export function stop(k: Kernel): void {
+  if (k.mode === SYS_STOPPING) return;
   k.mode = SYS_STOPPING;
   for (let p = 0; p < k.np; p++) if (!gone(k, p)) k.fx[p] |= FX_STOP;
 }
@@ -302,17 +304,20 @@ export function allDone(k: Kernel): number {
 }
 /** Effects on `p`, which are thereby taken. */
 export function takeEffects(k: Kernel, p: number): number {
+  if (p < 0 || p >= k.np) return 0;
   const fx = k.fx[p];
   k.fx[p] = 0;
   return fx;
 }
 export function takeNews(k: Kernel, p: number): number {
+  if (p < 0 || p >= k.np) return 0;
   const news = k.news[p];
   k.news[p] = 0;
   return news;
 }
 /** Bit per end of `p`: its peer is gone. */
 export function deadPeers(k: Kernel, p: number): number {
+  if (p < 0 || p >= k.np) return 0;
   let mask = 0;
   for (let e = 0; e < MAX_ENDS; e++) {
     if (e < k.ends[p] && gone(k, peerOf(k, p, e))) mask |= 1 << e;

@@ -1,0 +1,79 @@
+// Solvers. Z3 from npm (WebAssembly) works everywhere; native z3 and cvc5 are used when asked for. Only the exact answer
+// `unsat` proves anything.
+import { spawnSync } from 'node:child_process';
+import { init } from 'z3-solver';
+import { smtLib } from './smt.ts';
+import type { Term } from './term.ts';
+
+export type SolverName = 'wasm' | 'z3' | 'cvc5';
+export interface Answer {
+  /** 'unknown': no answer in time, or none that we understand. */
+  readonly verdict: 'unsat' | 'sat' | 'unknown';
+  /** Values of the terms asked for, if 'sat'. */
+  readonly values: readonly number[];
+  readonly milliseconds: number;
+}
+export type Solve = (assertions: readonly Term[], asked?: readonly Term[]) => Promise<Answer>;
+
+/** `ask_3 -> #x0000000a` of Z3's models, `(define-fun ask_3 () (_ BitVec 32) #b...)` of get-model. */
+function valuesOf(model: string, count: number): number[] {
+  const values = new Array<number>(count).fill(0);
+  for (const [, index, digits] of model.matchAll(/\bask_(\d+)\b[^#]*#(x[0-9a-f]{8}|b[01]{32})/g)) {
+    values[Number(index)] = Number(`0${digits}`) | 0;
+  }
+  return values;
+}
+
+// Z3's own choice of tactics for this logic is ten times slower than its plain SMT core.
+const CHECK = { z3: '(check-sat-using smt)', cvc5: '(check-sat)' };
+const COMMANDS = {
+  z3: (seconds: number) => ['-smt2', '-in', `-T:${seconds}`],
+  cvc5: (seconds: number) => ['--lang=smt2', '-q', `--tlimit=${seconds * 1000}`],
+};
+function native(name: 'z3' | 'cvc5', seconds: number): Solve {
+  return async (assertions, asked = []) => {
+    const from = performance.now();
+    const model = asked.length > 0;
+    const text = [
+      ...(model ? ['(set-option :produce-models true)'] : []),
+      '(set-logic QF_UFBV)',
+      smtLib(assertions, asked),
+      CHECK[name],
+      ...(model ? ['(get-model)'] : []),
+      '',
+    ].join('\n');
+    const { stdout, error } = spawnSync(name, COMMANDS[name](seconds), { input: text, encoding: 'utf8', maxBuffer: 1 << 28 });
+    if (error !== undefined) throw error;
+    const [first] = stdout.split('\n', 1);
+    const verdict = first === 'unsat' || first === 'sat' ? first : 'unknown';
+    return { verdict, values: valuesOf(stdout, asked.length), milliseconds: performance.now() - from };
+  };
+}
+
+/** One question at a time: Z3's threads do not like company. */
+async function wasm(seconds: number): Promise<Solve> {
+  const { Z3 } = await init();
+  return async (assertions, asked = []) => {
+    const from = performance.now();
+    const configuration = Z3.mk_config();
+    Z3.set_param_value(configuration, 'timeout', String(seconds * 1000));
+    const context = Z3.mk_context(configuration);
+    Z3.del_config(configuration);
+    // The plain SMT core: for these questions ten times faster than Z3's own choice of tactics.
+    const solver = Z3.mk_simple_solver(context);
+    Z3.solver_inc_ref(context, solver);
+    // Never eval_smtlib2_string: it parses on another thread while its own caller releases the text.
+    Z3.solver_from_string(context, solver, smtLib(assertions, asked));
+    const result = await Z3.solver_check(context, solver);
+    const verdict = result === -1 ? 'unsat' : result === 1 ? 'sat' : 'unknown';
+    const model = verdict === 'sat' && asked.length > 0 ? Z3.model_to_string(context, Z3.solver_get_model(context, solver)) : '';
+    Z3.solver_dec_ref(context, solver);
+    Z3.del_context(context);
+    return { verdict, values: valuesOf(model, asked.length), milliseconds: performance.now() - from };
+  };
+}
+
+/** `seconds`: for one question. After 'wasm' the process needs process.exit: its threads never end. */
+export async function solver(name: SolverName, seconds: number): Promise<Solve> {
+  return name === 'wasm' ? await wasm(seconds) : native(name, seconds);
+}
