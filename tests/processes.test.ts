@@ -299,6 +299,40 @@ test('calls without end are held to their budget', { skip: whyNoFfi() ?? false }
   assert.ok(calls > 100 && calls <= 500 * (ms / 10 + 2), `${calls} calls`);
 });
 
+/** CPU time of a process so far, in ms (proc_pid_stat(5): utime and stime, in ticks of 10 ms). */
+function cpuTime(pid: number): number {
+  const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13);
+  return 10 * (Number(user) + Number(system));
+}
+
+test(
+  'chatter without end costs the kernel little, and its caller few events',
+  { skip: whyNoFfi() ?? false },
+  async () => {
+    const ms = 1500;
+    const system = new TestSystem([partition('chatter', 'guest', ACT, { config: { does: 'chatter', ms } })], []);
+    await system.waitFor('started');
+    const before = cpuTime(system.pid);
+    await new Promise((resolve) => setTimeout(resolve, ms - 200));
+    const spent = cpuTime(system.pid) - before;
+    assert.equal(await system.exited, 0);
+    assert.ok(spent < ms / 2, `${spent} ms of CPU time in ${ms} ms`); // without a bound: four fifths
+    // 200 in a second, and one that says how many were dropped
+    const told = system.events.filter((e) => e.event === 'log' || e.event === 'reset').length;
+    assert.ok(told > 100 && told <= 201 * (ms / 1000 + 2), `${told} events`);
+  },
+);
+
+test('what a partition says of its layers cannot act on a terminal', { skip: whyNoFfi() ?? false }, async () => {
+  const system = new TestSystem([partition('liar', 'guest', ACT, { config: { does: 'lie' } })], []);
+  const { partitions } = await system.waitFor('started');
+  assert.deepEqual(
+    partitions[0].missing.find((m) => m.layer === 'seccomp'),
+    { layer: 'seccomp', reason: '\ufffd[2Jgone' },
+  );
+  await system.exited;
+});
+
 /** Partitions that have gone bad beside two that talk; an idle guest keeps the system up until all of it has been seen. */
 async function besideNoise(configs: readonly { seed: number; hello?: boolean; legal?: boolean }[], noFfi: boolean) {
   const noise = configs.map((config, i) => partition(`noise${i}`, 'app', NOISE, { config: { ...config } }));

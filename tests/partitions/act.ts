@@ -3,7 +3,13 @@
 //   worker: the same, from a worker, byte by byte
 //   shut-down, reset: makes that call; reset then exits with status 0
 //   flood: notifies for `config.ms` and logs how often; crash: throws; early: ends before HELLO
+//   empty-ring: wakes the kernel by its doorbell for `config.ms` without ever ringing it
+//   lie: says in its HELLO why a layer is missing, in words that would act on a terminal
+//   chatter: for `config.ms` writes to its standard error and makes RESET calls, as fast as it can
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { writeSync } from 'node:fs';
+import { Calls } from '../../src/sdk/hosted/calls.ts';
+import { callPageAt } from '../../src/sdk/hosted/memory.ts';
 import { attachPartition, sealThread, startPartition } from '../../src/sdk/index.ts';
 import type { PartitionThread, SharedPartition } from '../../src/sdk/index.ts';
 
@@ -28,6 +34,13 @@ if (isMainThread) {
     does === 'worker'
       ? [new Worker(new URL(import.meta.url), { workerData: { shared: partition.share(), bytes, go } })]
       : [];
+  const shared = partition.share();
+  const page = shared.transport === 'memory' ? callPageAt(shared.page) : undefined;
+  if (does === 'lie') {
+    const text = JSON.stringify({ layers: [], missing: [{ layer: 'seccomp', reason: '\x1b[2Jgone' }] });
+    new Calls(page!).hello(text);
+    partition.exit(0);
+  }
   await partition.seal(workers);
   await partition.hello();
   Atomics.store(go, 0, 1);
@@ -45,6 +58,20 @@ if (isMainThread) {
     let calls = 0;
     for (; performance.now() < end; calls++) partition.notify(0);
     partition.log(`${calls} calls`);
+    partition.exit(0);
+  } else if (does === 'empty-ring') {
+    for (const end = performance.now() + ms; performance.now() < end;) page?.ring();
+    partition.exit(0);
+  } else if (does === 'chatter') {
+    const text = Buffer.alloc(65536, '\n');
+    for (const end = performance.now() + ms; performance.now() < end;) {
+      try {
+        writeSync(2, text);
+      } catch {
+        // EAGAIN: the pipe is full
+      }
+      partition.reset();
+    }
     partition.exit(0);
   }
 } else {

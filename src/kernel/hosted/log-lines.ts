@@ -1,11 +1,35 @@
-// Lines out of what a partition writes to its log. It may write anything, at any rate: a line is bounded, and so is their
-// number in a second.
+// Lines out of what a partition writes to its log. It may write anything, at any rate: a line is bounded, and so are their
+// number in a second and the bytes that are read of it.
+import type { Readable } from 'node:stream';
+
 const MAX_LINE = 1024;
 const LINES_PER_SECOND = 200;
+/** Bytes that are read at once; then a pause: what is not read yet waits in the pipe, and whoever writes on waits for it. */
+const READ_BYTES = 32 * 1024;
+const PAUSE_MS = 100;
 
-/** Everything that could act on a terminal becomes a replacement character; a tab stays. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+/** Everything in a text that could act on a terminal becomes a replacement character; a tab stays. */
+export function harmless(text: string): string {
+  return text.replaceAll(CONTROL, '\ufffd');
+}
+
+/** Reads a partition's log at a bounded rate: reading costs the kernel more than writing costs the partition. */
+export function readLog(pipe: Readable, take: (chunk: Uint8Array) => void): void {
+  let left = READ_BYTES;
+  pipe.on('data', (chunk: Buffer) => {
+    take(chunk);
+    left -= chunk.length;
+    if (left > 0) return;
+    pipe.pause();
+    setTimeout(() => {
+      left = READ_BYTES;
+      pipe.resume();
+    }, PAUSE_MS);
+  });
+}
 
 export class LogLines {
   readonly #write: (text: string) => void;
@@ -23,15 +47,21 @@ export class LogLines {
   bytes(chunk: Uint8Array): void {
     const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split('\n');
     this.#rest = (lines.pop() ?? '').slice(0, MAX_LINE);
-    for (const line of lines) this.#line(line);
+    this.#lineUp(lines);
   }
 
   /** A text that came as a whole. */
   text(text: string): void {
-    for (const line of text.split('\n')) this.#line(line);
+    this.#lineUp(text.split('\n'));
   }
 
-  #line(text: string): void {
+  /** Whether one more line or event of this partition may be told this second; what is refused is counted. */
+  admits(): boolean {
+    return this.#admit(1) === 1;
+  }
+
+  /** How many of so many lines. */
+  #admit(lines: number): number {
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) {
       if (this.#dropped > 0) this.#write(`[${this.#dropped} lines dropped]`);
@@ -39,13 +69,19 @@ export class LogLines {
       this.#lines = 0;
       this.#dropped = 0;
     }
-    if (++this.#lines > LINES_PER_SECOND) this.#dropped += 1;
-    else this.#write(text.slice(0, MAX_LINE).replaceAll(CONTROL, '\ufffd'));
+    const admitted = Math.min(lines, LINES_PER_SECOND - this.#lines);
+    this.#lines += admitted;
+    this.#dropped += lines - admitted;
+    return admitted;
+  }
+
+  #lineUp(lines: readonly string[]): void {
+    for (const line of lines.slice(0, this.#admit(lines.length))) this.#write(harmless(line.slice(0, MAX_LINE)));
   }
 
   /** The partition is dead: what is left of its last line. */
   end(): void {
-    if (this.#rest !== '') this.#line(this.#rest);
+    if (this.#rest !== '') this.#lineUp([this.#rest]);
     this.#rest = '';
   }
 }

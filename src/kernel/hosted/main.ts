@@ -9,7 +9,7 @@ import type { KernelEvent, Plan } from '../plan.ts';
 import { countingKind } from './core-tables.ts';
 import type { CoreEvent } from './core-tables.ts';
 import { closeOnExecFrom, dieWithParent, exitProcess, whyNoFfi } from './linux.ts';
-import { LogLines } from './log-lines.ts';
+import { LogLines, harmless } from './log-lines.ts';
 import { openMemoryTransport } from './memory-transport.ts';
 import { openPipeTransport } from './pipe-transport.ts';
 import { PlanError, checkPlan } from './plan-check.ts';
@@ -68,7 +68,9 @@ function parseHello(text: string): HelloText {
       layers: layers.filter((l): l is Layer => typeof l === 'string' && isLayer(l)),
       missing: missing.flatMap((m) => {
         const { layer, reason } = (m ?? {}) as { layer?: unknown; reason?: unknown };
-        return typeof layer === 'string' && isLayer(layer) ? [{ layer, reason: String(reason).slice(0, 200) }] : [];
+        return typeof layer === 'string' && isLayer(layer)
+          ? [{ layer, reason: harmless(String(reason).slice(0, 200)) }]
+          : [];
       }),
     };
   } catch {
@@ -140,7 +142,8 @@ class System {
         this.#records[event.partition].log.text(event.text);
         break;
       case 'reset':
-        emit({ event: 'reset', partition: this.#plan.partitions[event.partition].name });
+        if (this.#records[event.partition].log.admits())
+          emit({ event: 'reset', partition: this.#plan.partitions[event.partition].name });
         break;
       case 'exit':
         this.#records[event.partition].exited = event.status;

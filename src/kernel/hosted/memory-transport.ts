@@ -23,6 +23,7 @@ import {
   setNonBlocking,
   systemCall,
 } from './linux.ts';
+import { readLog } from './log-lines.ts';
 import { ENVIRONMENT, EXTENSION, findProgram, nodeArguments, readableTrees } from './programs.ts';
 import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import { FIRST_UID, whyNoOwnUid } from './own-uid.ts';
@@ -100,7 +101,7 @@ export async function openMemoryTransport(
     ([read], id) =>
       new Promise<void>((resolve) => {
         const log = new Socket({ fd: read, readable: true, writable: false });
-        log.on('data', (chunk: Buffer) => events.output(id, chunk));
+        readLog(log, (chunk) => events.output(id, chunk));
         log.on('error', () => log.destroy());
         log.on('close', () => resolve());
       }),

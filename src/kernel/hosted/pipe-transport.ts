@@ -20,6 +20,7 @@ import type { PartitionStart, PipeCall, PipeNews, StreamEnd } from '../abi.ts';
 import * as core from '../core/core.ts';
 import type { Plan } from '../plan.ts';
 import { FRAME_MS, createTables, endsOf } from './core-tables.ts';
+import { readLog } from './log-lines.ts';
 import { ENVIRONMENT, WORKING_DIRECTORY, findProgram, nodeArguments } from './programs.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
 
@@ -84,7 +85,7 @@ export function openPipeTransport(
     for (const { descriptor } of options.files[id]) closeSync(descriptor);
     if (p.terminal) for (const fd of Object.values(options.terminal!)) closeSync(fd);
     child.on('error', (error) => events.broken(`${p.name}: ${error.message}`));
-    child.stderr!.on('data', (chunk: Buffer) => events.output(id, chunk));
+    readLog(child.stderr!, (chunk) => events.output(id, chunk));
     ends[id].forEach(({ stream, direction }, e) => {
       const pipe = child.stdio[streams[e].pipe!] as Duplex;
       // Reset by a peer that is gone: the end of the stream, no error of ours.
