@@ -21,8 +21,8 @@ void test(
       seed: 1,
       programsInBatch: 120,
       instructions: INSTRUCTIONS,
-      peer: runInQemu,
-      subject: runInEngine,
+      peer: (image) => runInQemu(image),
+      subject: (image) => runInEngine(image),
       onDifference: (report) => reports.push(report),
     });
     assert.equal(total.differences, 0, `judged by QEMU ${version}:\n${reports.join('\n\n')}`);

@@ -1,6 +1,7 @@
 // The subject: Virtsec's engine runs a batch in this process, on the smallest board that the runtime needs.
 
-import { type Bus, Hart, Machine } from '../../src/riscv/index.ts';
+import * as virtsec from '../../src/riscv/index.ts';
+import type { Bus } from '../../src/riscv/index.ts';
 import { RAM_BYTES } from './batch.ts';
 import { ARENA_BYTES, FINISHER, MSIP, MTIME, MTIMECMP, RAM_BASE } from './layout.ts';
 
@@ -21,13 +22,16 @@ const IDLE_TICKS = 1_000_000;
 const MACHINE_SOFTWARE = 3;
 const MACHINE_TIMER = 7;
 
+/** The engine's modules: its own, or a copy with a fault in it. */
+export type Engine = Pick<typeof virtsec, 'Hart' | 'Machine'>;
+
 /**
  * Runs an image from the start of RAM until it powers off.
  * @returns RAM afterwards, as far as the image reached, also when the batch hung
  * @throws Error when the engine gives up
  */
-export async function runInEngine(image: Uint8Array): Promise<Uint8Array> {
-  const machine = Machine.create({ harts: 1, ramBase: RAM_BASE, ramBytes: RAM_BYTES, clock: 'instructions' });
+export async function runInEngine(image: Uint8Array, engine: Engine = virtsec): Promise<Uint8Array> {
+  const machine = engine.Machine.create({ harts: 1, ramBase: RAM_BASE, ramBytes: RAM_BYTES, clock: 'instructions' });
   machine.ram.set(image);
   let finished = false;
   /** Instruction count at which the timer strikes, if it does. */
@@ -55,7 +59,7 @@ export async function runInEngine(image: Uint8Array): Promise<Uint8Array> {
       return true;
     },
   };
-  const hart = new Hart(machine, 0, bus);
+  const hart = new engine.Hart(machine, 0, bus);
   const ticks = (): number => Math.floor(hart.instret / INSTRUCTIONS_IN_TICK);
   machine.reset(0, { pc: RAM_BASE, mode: 'M', a0: 0, a1: 0 });
   const limit = BATCH_LIMIT + PROGRAM_LIMIT * (image.length / ARENA_BYTES);

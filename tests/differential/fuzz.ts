@@ -22,8 +22,8 @@ export async function fuzzCpu(options: FuzzOptions): Promise<number> {
   const begin = performance.now();
   const total = await runCampaign({
     ...options,
-    peer: runInQemu,
-    subject: runInEngine,
+    peer: (image) => runInQemu(image),
+    subject: (image) => runInEngine(image),
     onProgress({ instructions, programs, differences }) {
       const seconds = (performance.now() - begin) / 1000;
       const rate = (instructions / seconds / 1e6).toFixed(2);

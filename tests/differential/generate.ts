@@ -13,7 +13,7 @@ import { doubleValue, floatValue, integerValue, singleValue } from './values.ts'
 /** What a kind of program is made of: how often each group comes. */
 const WEIGHTS = {
   integer: { arithmetic: 30, refresh: 10, memory: 20, branch: 8, shortJump: 5, loop: 5, selfModifying: 2, illegal: 2 },
-  float: { float: 40, refresh: 15, memory: 6, arithmetic: 4, branch: 3, loop: 4, toggleStatus: 1 },
+  float: { float: 40, floatEdge: 10, refresh: 15, memory: 6, arithmetic: 4, branch: 3, loop: 4, toggleStatus: 1 },
   memory: {
     memory: 30,
     atomic: 10,
@@ -76,6 +76,7 @@ const QUIET: ReadonlySet<string> = new Set([
   'refresh',
   'memory',
   'float',
+  'float edge',
   'branch',
   'loop',
   'jal',
@@ -96,8 +97,8 @@ const QUIET: ReadonlySet<string> = new Set([
 /** The program that belongs to a seed; `locked`: with PMP regions that bind M-mode too, until reset. */
 export function generate(seed: number, locked = false): Program {
   const random = new Random(seed);
-  const kind = random.weighted<Kind>({ integer: 4, float: 4, memory: 3, traps: 5, translation: 4 });
-  const start: Mode = random.pick([MACHINE, SUPERVISOR, USER]);
+  const kind = locked ? 'memory' : random.weighted<Kind>({ integer: 4, float: 4, memory: 3, traps: 5, translation: 4 });
+  const start: Mode = locked ? MACHINE : random.pick([MACHINE, SUPERVISOR, USER]);
   const atomicFaults = random.one(3);
   const paged = kind === 'translation' || random.one(3);
   const space: Space = paged ? pagedSpace(random, random.pick([8, 9]), atomicFaults) : bareSpace();
@@ -114,7 +115,7 @@ export function generate(seed: number, locked = false): Program {
   const weights: Readonly<Record<string, number>> = WEIGHTS[kind];
   while (c.nextIndex < wanted) {
     if (c.nextIndex >= c.steadyUntil) {
-      if (random.one(25)) c.switchTo(random.pick([MACHINE, SUPERVISOR, USER]));
+      if (!locked && random.one(25)) c.switchTo(random.pick([MACHINE, SUPERVISOR, USER]));
       MAKERS[random.weighted(weights)](c);
     } else {
       // Something that keeps the mode.

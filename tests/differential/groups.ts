@@ -117,6 +117,48 @@ export function float(c: Context): void {
   c.add('float', items);
 }
 
+/** Operands whose results lie at an edge that no two random numbers reach: exact ties, and tiny or not by rounding. */
+export function floatEdge(c: Context): void {
+  const { random } = c;
+  const [suffix, fractionBits, bias] = random.one(2) ? (['.d', 52, 1023] as const) : (['.s', 23, 127] as const);
+  const few = (): bigint => BigInt(random.below(4));
+  const mask = (1n << BigInt(fractionBits)) - 1n;
+  const boxed = suffix === '.s' ? 0xffff_ffff_0000_0000n : 0n;
+  const number = (exponent: number, fraction: bigint): bigint =>
+    boxed |
+    (BigInt(random.below(2)) << BigInt(fractionBits === 52 ? 63 : 31)) |
+    (BigInt(exponent) << BigInt(fractionBits)) |
+    fraction;
+  const units = random.between(1, 3);
+  const [name, a, b] = random.pick([
+    // The least normal number times nearly one; the first product is below it by less than a quarter of a unit.
+    ['fmul', number(1, BigInt(units)), number(bias - 1, mask - BigInt(2 * units - 1))],
+    ['fmul', number(1, few()), number(bias - 1, mask - few())],
+    ['fdiv', number(1, few()), number(bias, few())],
+    // One and half a unit in its last place, or a little beside.
+    ['fadd', number(bias, few()), number(bias - fractionBits - 1, random.pick([0n, 0n, 1n]))],
+    ['fsub', number(bias, few()), number(bias - fractionBits - 2, random.pick([0n, 0n, mask]))],
+    // Products with one bit too many, and around the greatest number.
+    ['fmul', number(bias, few()), number(bias, 1n << BigInt(fractionBits - 1))],
+    ['fmul', number(2 * bias, mask - few()), number(bias, few())],
+    ['fadd', number(2 * bias, mask), number(2 * bias - fractionBits - 1, random.pick([0n, 0n, mask]))],
+  ] as const);
+  const scratch = c.register();
+  const [first, second, result] = [random.below(32), random.below(32), random.below(32)];
+  const rounding = random.pick([0, 0, 1, 2, 3, 4]);
+  c.add('float edge', [
+    ...(random.one(4) ? [] : [c.op('csrrwi', 0, 1, 0)]),
+    ...c.li(scratch, a),
+    c.op('fmv.d.x', first, scratch),
+    ...c.li(scratch, b),
+    c.op('fmv.d.x', second, scratch),
+    random.one(4)
+      ? c.op(`fmadd${suffix}`, result, first, second, random.below(32), rounding)
+      : c.op(`${name}${suffix}`, result, first, second, rounding),
+    c.op('csrrs', c.register(), 3, 0),
+  ]);
+}
+
 /** A mode stays while branches may skip to a group; the last groups of a program are never skipped to. */
 function ahead(c: Context): number {
   const target = c.nextIndex + 1 + c.random.between(1, 3);

@@ -193,7 +193,8 @@ export function returnTo(c: Context): void {
   ];
   // The window of the mode to come: the target's distance from this window's beginning is the same.
   items.push(...changeWindow(c, pc, mask, target));
-  items.push(c.op('csrrw', 0, bySret ? CSR.sepc : CSR.mepc, pc), c.op(bySret ? 'sret' : 'mret'));
+  items.push(c.op('csrrw', 0, bySret ? CSR.sepc : CSR.mepc, pc));
+  items.push(c.op(bySret ? 'sret' : 'mret'));
   c.add(bySret ? `sret to ${target}` : `mret to ${target}`, items);
   c.mode = target;
 }

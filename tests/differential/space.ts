@@ -118,7 +118,12 @@ export function pagedSpace(random: Random, satpMode: 8 | 9, accessed: boolean): 
     satpMode,
     asid: random.one(2) ? 0 : random.below(0x10000),
     windows: { user: virtual(u), supervisor: virtual(s), handler: virtual(h) },
-    places: [...places, ...NOWHERE, noncanonical(random, levels)],
+    places: [
+      ...places,
+      ...NOWHERE,
+      noncanonical(random, levels, virtual(u + DATA / 4096)),
+      noncanonical(random, levels, virtual(s + DATA / 4096)),
+    ],
     tables: (arena) => writeTables(entries, arena),
     satp(arena) {
       return (BigInt(satpMode) << 60n) | (BigInt(this.asid) << 44n) | BigInt((arena + TABLES) / 4096);
@@ -136,9 +141,11 @@ function extend(address: bigint, levels: number): bigint {
   return BigInt.asIntN(12 + 9 * levels, address);
 }
 
-function noncanonical(random: Random, levels: number): Place {
-  const wrong = BigInt.asIntN(64, random.dword() ^ (1n << BigInt(12 + 9 * levels))) & ~0xfffn;
-  return { about: `0x${wrong.toString(16)}`, address: () => wrong, spare: false, unanswered: true };
+/** A mapped address but for one of the bits that must equal the highest translated one. */
+function noncanonical(random: Random, levels: number, mapped: bigint): Place {
+  const wrong = BigInt.asIntN(64, mapped ^ (1n << BigInt(random.between(12 + 9 * levels, 63))));
+  const about = `0x${BigInt.asUintN(64, wrong).toString(16)}`;
+  return { about, address: () => wrong, spare: true, unanswered: true };
 }
 
 /** Flags that grant, refuse, or are reserved (4.3.1: W without R; 4.4.1: bits 54 to 63). */
@@ -218,14 +225,14 @@ export function pmpRegions(
   const regions: { config: number; address: (arena: number) => bigint }[] = [];
   const napot = (base: number, size: number): bigint => BigInt(base / 4 + size / 8 - 1);
   for (let i = 0; i < restrictions; i++) {
-    const permissions = random.pick([0, 1, 3, 4, 5, 7]) | (locked ? 0x80 : 0);
+    const permissions = locked ? random.pick([0, 1, 4, 5]) | 0x80 : random.pick([0, 1, 3, 4, 5, 7]);
     const inPages = DATA + 0x2000 + 8 * random.below(0x1fc0 / 8);
     switch (random.below(3)) {
       case 0: // NA4
         regions.push({ config: permissions | 0x10, address: (arena) => BigInt((arena + inPages) / 4) });
         break;
       case 1: {
-        const size = 2 ** random.between(3, 12);
+        const size = 2 ** random.between(locked ? 9 : 3, 12);
         const base = inPages - (inPages % size);
         regions.push({ config: permissions | 0x18, address: (arena) => napot(arena + base, size) });
         break;

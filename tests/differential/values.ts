@@ -66,7 +66,19 @@ function floatBits(random: Random, exponentBits: number, fractionBits: number): 
   };
   let exponent: bigint;
   let fraction = anyFraction;
-  switch (random.below(14)) {
+  switch (random.below(18)) {
+    case 14: // sums and products of these are exact ties, or one place beside one
+    case 15:
+    case 16: {
+      const steps = [-1, 0, 0, 1].map((n) => n * (fractionBits + random.between(0, 2)));
+      exponent = bias + BigInt(random.pick(steps));
+      fraction = random.pick([0n, 0n, 1n, 2n, 3n, fractionMask, fractionMask - 1n, 1n << BigInt(fractionBits - 1)]);
+      break;
+    }
+    case 17: // just below one, and the least normal number: products that are tiny only before rounding
+      exponent = random.pick([1n, 1n, bias - 1n, bias]);
+      fraction = random.pick([0n, 0n, 1n, fractionMask, fractionMask - 1n, fractionMask - 2n]);
+      break;
     case 0: // zero
       exponent = 0n;
       fraction = 0n;
