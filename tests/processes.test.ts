@@ -1,6 +1,6 @@
 // Lives and deaths of the processes (docs/design/seams.md), over shared memory and over pipes.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -263,6 +263,19 @@ for (const { form, noFfi, skip } of FORMS) {
     rmSync(folder, { recursive: true });
   });
 
+  test(over('a death is told although a process that it has left keeps its log open'), { skip }, async () => {
+    const ms = 8000;
+    const system = new TestSystem([partition('guest', 'guest', ACT, { config: { does: 'heir', ms } })], [], {
+      ...options,
+      without: ['permission', 'no-ffi'], // or it could start none
+    });
+    await system.waitFor('started');
+    const before = performance.now();
+    assert.equal(await system.exited, 0);
+    const took = performance.now() - before;
+    assert.ok(took < ms / 2, `${took} ms`);
+  });
+
   test(over('RESET is reported'), { skip }, async () => {
     const system = new TestSystem([partition('guest', 'guest', ACT, { config: { does: 'reset' } })], [], options);
     assert.equal(await system.exited, 0);
@@ -285,6 +298,30 @@ test('a file that cannot be opened is refused with its reason', async () => {
   assert.equal(await system.exited, 2);
   const refused = await system.waitFor('refused');
   assert.match(refused.reason, /^guest: file kernel: ENOENT/);
+});
+
+test('what is no regular file is refused, and not waited for', { skip: process.platform === 'win32' }, async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-fifo-'));
+  const fifo = path.join(folder, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  for (const file of [fifo, '/dev/tty', '/dev/zero', folder]) {
+    const files = [{ name: 'kernel', path: file }];
+    const system = new TestSystem([partition('guest', 'guest', IDLE, { files })], []);
+    assert.equal(await system.exited, 2, file);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+test('when the host runs out of memory, it takes a partition', { skip: process.platform !== 'linux' }, async () => {
+  for (const { noFfi } of FORMS.filter((f) => f.skip === false)) {
+    const system = new TestSystem([partition('guest', 'guest', IDLE)], [], { noFfi });
+    const { partitions } = await system.waitFor('started');
+    const score = (pid: number | string) => Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
+    assert.equal(score(partitions[0].pid), 1000);
+    assert.ok(await until(() => score(system.pid) === score('self'), 1000));
+    system.kill('SIGTERM');
+    await system.exited;
+  }
 });
 
 test('calls without end are held to their budget', { skip: whyNoFfi() ?? false }, async () => {

@@ -5,8 +5,10 @@
 //   flood: notifies for `config.ms` and logs how often; crash: throws; early: ends before HELLO
 //   empty-ring: wakes the kernel by its doorbell for `config.ms` without ever ringing it
 //   lie: says in its HELLO why a layer is missing, in words that would act on a terminal
+//   heir: starts a process before it seals itself, which keeps its log open, and exits with status 0
 //   chatter: for `config.ms` writes to its standard error and makes RESET calls, as fast as it can
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { Calls } from '../../src/sdk/hosted/calls.ts';
 import { callPageAt } from '../../src/sdk/hosted/memory.ts';
@@ -29,6 +31,10 @@ if (isMainThread) {
   const partition = await startPartition();
   const { does, bytes = 0, ms = 0 } = partition.start.config as { does: string; bytes?: number; ms?: number };
   if (does === 'early') process.exit(5);
+  if (does === 'heir') {
+    const wait = ['-e', `setTimeout(() => {}, ${ms})`];
+    spawn(process.execPath, wait, { stdio: 'inherit', env: {}, detached: true }).unref();
+  }
   const go = new Int32Array(new SharedArrayBuffer(4));
   const workers =
     does === 'worker'
@@ -48,7 +54,8 @@ if (isMainThread) {
   if (does === 'last-words') {
     lastWords(partition, bytes, false);
     partition.exit(STATUS);
-  } else if (does === 'shut-down') partition.shutDown();
+  } else if (does === 'heir') partition.exit(0);
+  else if (does === 'shut-down') partition.shutDown();
   else if (does === 'crash') throw new Error('crashed on purpose');
   else if (does === 'reset') {
     partition.reset();

@@ -1,6 +1,7 @@
 // Lines out of what a partition writes to its log. It may write anything, at any rate: a line is bounded, and so are their
 // number in a second and the bytes that are read of it.
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const MAX_LINE = 1024;
 const LINES_PER_SECOND = 200;
@@ -16,8 +17,14 @@ export function harmless(text: string): string {
   return text.replaceAll(CONTROL, '\ufffd');
 }
 
-/** Reads a partition's log at a bounded rate: reading costs the kernel more than writing costs the partition. */
-export function readLog(pipe: Readable, take: (chunk: Uint8Array) => void): void {
+/** A partition's log is read to its end, but a process that the partition has left may keep it open. */
+const LAST_WORDS_MS = 1000;
+
+/**
+ * Reads a partition's log at a bounded rate: reading costs the kernel more than writing costs the partition. What it returns is
+ * to be called when the partition is dead, and resolves when its last words have been taken.
+ */
+export function readLog(pipe: Readable, take: (chunk: Uint8Array) => void): () => Promise<unknown> {
   let left = READ_BYTES;
   pipe.on('data', (chunk: Buffer) => {
     take(chunk);
@@ -29,6 +36,8 @@ export function readLog(pipe: Readable, take: (chunk: Uint8Array) => void): void
       pipe.resume();
     }, PAUSE_MS);
   });
+  const closed = new Promise<void>((resolve) => pipe.once('close', resolve));
+  return () => Promise.race([closed, sleep(LAST_WORDS_MS)]);
 }
 
 export class LogLines {

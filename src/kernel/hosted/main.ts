@@ -1,6 +1,14 @@
 // The kernel process (docs/design/seams.md): plan on descriptor 3, events on 4, the terminal to pass on as 5 and 6.
 // This thread holds Node's event loop: births, deaths, logs, signals, and the end of the system. Decisions are the core's.
-import { openSync, readFileSync, closeSync, writeSync, fstatSync } from 'node:fs';
+import {
+  closeSync,
+  constants as fsConstants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { LAYERS, STOP_GRACE_MS } from '../abi.ts';
@@ -122,10 +130,13 @@ class System {
     this.#birthTimer = setTimeout(() => this.#fail('not every partition has said HELLO'), BIRTH_LIMIT_MS);
     process.on('SIGTERM', () => this.#end('signal', 128 + constants.signals.SIGTERM));
     process.on('SIGINT', () => this.#end('signal', 128 + constants.signals.SIGINT));
+    // A partition can use memory without bound: when the host has none left, it is to go, and not the kernel.
+    const oomScore = setOomScore('1000');
     this.#transport =
       noFfi === undefined
         ? await openMemoryTransport(this.#plan, options, events)
         : openPipeTransport(this.#plan, noFfi, options, events);
+    if (oomScore !== undefined) setOomScore(oomScore);
     if (this.#ending !== undefined) this.#killAll(); // by a signal, while they were being started
     this.#releaseWhenAllAreThere();
   }
@@ -274,6 +285,31 @@ function exists(fd: number): boolean {
   }
 }
 
+/**
+ * Opens a file that a partition gets. Whoever wrote the description may have named anything: a pipe would be waited for, a
+ * device acts when it is opened, and a terminal would become this session's.
+ */
+function openFile(path: string): number {
+  const descriptor = openSync(path, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK | fsConstants.O_NOCTTY);
+  if (fstatSync(descriptor).isFile()) return descriptor;
+  closeSync(descriptor);
+  throw new Error(`${path} is not a regular file`);
+}
+
+/**
+ * How willing the host is to kill this process, and what it starts from then on, when memory runs out (proc(5),
+ * oom_score_adj: -1000..1000). Returns what it was; undefined: this host has no such thing.
+ */
+function setOomScore(score: string): string | undefined {
+  try {
+    const before = readFileSync('/proc/self/oom_score_adj', 'utf8');
+    writeFileSync('/proc/self/oom_score_adj', score);
+    return before;
+  } catch {
+    return undefined;
+  }
+}
+
 function watchForOrphanhood(parent: number): void {
   if (noFfi === undefined) {
     if (!dieWithParent(parent)) leave(STATUS_OWN_FAULT);
@@ -310,9 +346,9 @@ async function main(): Promise<void> {
   const files = plan.partitions.map((p) =>
     p.files.map(({ name, path }) => {
       try {
-        return { name, descriptor: openSync(path, 'r') };
+        return { name, descriptor: openFile(path) };
       } catch (error) {
-        return refuse(`${p.name}: file ${name}: ${(error as Error).message}`);
+        return refuse(harmless(`${p.name}: file ${name}: ${(error as Error).message}`));
       }
     }),
   );

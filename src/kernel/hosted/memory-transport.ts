@@ -97,15 +97,11 @@ export async function openMemoryTransport(
   };
 
   // ---- partitions
-  const logsEnd = logPipes.map(
-    ([read], id) =>
-      new Promise<void>((resolve) => {
-        const log = new Socket({ fd: read, readable: true, writable: false });
-        readLog(log, (chunk) => events.output(id, chunk));
-        log.on('error', () => log.destroy());
-        log.on('close', () => resolve());
-      }),
-  );
+  const lastWords = logPipes.map(([read], id) => {
+    const log = new Socket({ fd: read, readable: true, writable: false });
+    log.on('error', () => log.destroy());
+    return readLog(log, (chunk) => events.output(id, chunk));
+  });
   const pids = plan.partitions.map(() => 0);
   const pidfds = plan.partitions.map(() => -1);
   const ends = endsOf(plan);
@@ -124,8 +120,7 @@ export async function openMemoryTransport(
         reject(new Error(`${plan.partitions[m.partition].name}: ${m.reason}`));
       } else if (m.event === 'ended') {
         ask({ request: 'died', partition: m.partition });
-        // Its last words come first; the pipe ends with it.
-        void logsEnd[m.partition].then(() => events.dead(m.partition, m.code, m.signal));
+        void lastWords[m.partition]().then(() => events.dead(m.partition, m.code, m.signal));
       }
     });
   });

@@ -85,7 +85,7 @@ export function openPipeTransport(
     for (const { descriptor } of options.files[id]) closeSync(descriptor);
     if (p.terminal) for (const fd of Object.values(options.terminal!)) closeSync(fd);
     child.on('error', (error) => events.broken(`${p.name}: ${error.message}`));
-    readLog(child.stderr!, (chunk) => events.output(id, chunk));
+    const lastWords = readLog(child.stderr!, (chunk) => events.output(id, chunk));
     ends[id].forEach(({ stream, direction }, e) => {
       const pipe = child.stdio[streams[e].pipe!] as Duplex;
       // Reset by a peer that is gone: the end of the stream, no error of ours.
@@ -95,10 +95,7 @@ export function openPipeTransport(
     listen(id, child.stdio[3] as Duplex);
     child.on('exit', (code, signal) => {
       core.died(k, id);
-      // Its last words come first.
-      const dead = () => events.dead(id, code, signal);
-      if (child.stderr!.closed) dead();
-      else child.stderr!.once('close', dead);
+      void lastWords().then(() => events.dead(id, code, signal));
     });
     return child;
   });

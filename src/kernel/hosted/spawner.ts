@@ -77,9 +77,10 @@ function run(port: NonNullable<typeof parentPort>, data: SpawnerData): void {
     child.on('error', (error) => tell({ event: 'failed', partition, reason: error.message }));
     child.on('exit', (code, signal) => tell({ event: 'ended', partition, code, signal }));
     // Before this turn of the loop ends the child cannot be reaped, so the number is certainly its own.
-    if (child.pid !== undefined) {
-      tell({ event: 'started', partition, pid: child.pid, pidfd: systemCall('pidfd_open', child.pid, 0) });
-    }
+    if (child.pid === undefined) return; // and `error` says why
+    const pidfd = systemCall('pidfd_open', child.pid, 0);
+    if (pidfd >= 0) tell({ event: 'started', partition, pid: child.pid, pidfd });
+    else tell({ event: 'failed', partition, reason: `pidfd_open: errno ${-pidfd}` }); // it could never be killed
   };
   port.on('message', start);
   tell({ event: 'ready', layers });
