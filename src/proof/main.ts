@@ -1,0 +1,94 @@
+// npm run prove: proves all theorems of the core as it stands, prints a table, and writes the manifest.
+// --solver=wasm|z3|cvc5   the solver; without it Z3 from npm
+// --only=INV,WSC --actions=NOTIFY   some of it (then no manifest)
+// --seconds=30   for one query      --no-cache     --dump=FOLDER   write the queries as SMT-LIB
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { MANIFEST, ROOT, agreedProgram, builtCore, sha256, sources } from './manifest.ts';
+import { proveOne, questionsOf } from './prove.ts';
+import { solver } from './solver.ts';
+import { tell } from './story.ts';
+import type { Manifest } from './manifest.ts';
+import type { Outcome } from './prove.ts';
+import type { SolverName } from './solver.ts';
+
+const { values: given } = parseArgs({
+  options: {
+    solver: { type: 'string', default: 'wasm' },
+    only: { type: 'string' },
+    actions: { type: 'string' },
+    seconds: { type: 'string', default: '60' },
+    'no-cache': { type: 'boolean', default: false },
+    dump: { type: 'string' },
+  },
+});
+
+function table(outcomes: readonly Outcome[]): string {
+  const theorems = [...new Set(outcomes.map((o) => o.theorem))];
+  const line = (cells: readonly string[]) =>
+    `${cells[0].padEnd(10)} ${cells[1].padStart(8)} ${cells[2].padStart(6)} ${cells[3].padStart(9)}   ${cells[4]}`;
+  const rows = theorems.map((theorem) => {
+    const of = outcomes.filter((o) => o.theorem === theorem);
+    const sum = (n: (o: Outcome) => number) => of.reduce((total, o) => total + n(o), 0);
+    const failed = of.filter((o) => o.failed.length > 0).map((o) => o.action?.name ?? theorem.name);
+    const seconds = `${(sum((o) => o.milliseconds) / 1000).toFixed(1)} s`;
+    const state = failed.length === 0 ? theorem.says : `NOT PROVED: ${failed.join(', ')}`;
+    return line([theorem.name, String(of.length), String(sum((o) => o.goals)), seconds, state]);
+  });
+  return [line(['theorem', 'actions', 'goals', 'time', '']), ...rows].join('\n');
+}
+
+async function main(): Promise<number> {
+  const names = given.only?.split(',');
+  const actions = given.actions?.split(',');
+  const texts = sources();
+  const program = agreedProgram(texts);
+  const solve = await solver(given.solver as SolverName, Number(given.seconds));
+  const { dump } = given;
+  if (dump !== undefined) mkdirSync(dump, { recursive: true });
+  const options = {
+    solve,
+    ...(given['no-cache'] ? {} : { cache: path.join(ROOT, 'build/proof', given.solver) }),
+    ...(dump === undefined
+      ? {}
+      : {
+          dump: (name: string, text: string) =>
+            writeFileSync(path.join(dump, `${name}.smt2`), `(set-logic QF_UFBV)\n${text}(check-sat)\n`),
+        }),
+  };
+  const questions = questionsOf(program).filter(
+    ([theorem, action]) =>
+      (names?.includes(theorem.name) ?? true) && (action === undefined || (actions?.includes(action.name) ?? true)),
+  );
+  const outcomes: Outcome[] = [];
+  for (const [theorem, action] of questions) {
+    const outcome = await proveOne(program, theorem, action, options);
+    outcomes.push(outcome);
+    if (outcome.failed.length > 0) console.log(await tell(program, texts, outcome, solve));
+  }
+  console.log(table(outcomes));
+  const failed = outcomes.filter((o) => o.failed.length > 0);
+  if (failed.length > 0) {
+    console.log(`\nNOT PROVED: ${failed.map((o) => `${o.theorem.name} ${o.action?.name ?? ''}`.trim()).join(', ')}`);
+    return 1;
+  }
+  if (names !== undefined || actions !== undefined) return 0;
+  const built = builtCore(texts);
+  const count = (name: string) => outcomes.filter((o) => o.theorem.name === name).length;
+  const manifest: Manifest = {
+    files: {
+      'core.ts': sha256(texts.core),
+      'spec.ts': sha256(texts.spec),
+      ...(built === undefined ? {} : { 'core.js': sha256(built) }),
+    },
+    theorems: Object.fromEntries(outcomes.map((o) => [o.theorem.name, count(o.theorem.name)])),
+    solvers: [given.solver],
+  };
+  writeFileSync(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`);
+  console.log(`\nproved: ${outcomes.length} theorems about core.ts ${manifest.files['core.ts']?.slice(0, 12)}`);
+  return 0;
+}
+
+// The threads of Z3 never end by themselves.
+process.exit(await main());

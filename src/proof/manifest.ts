@@ -1,0 +1,55 @@
+// What was proved of which core: src/kernel/core/proved.json, written by `npm run prove` and read by `virtsec version`.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse as acorn } from 'acorn';
+import { lower } from './lower.ts';
+import { readProgram } from './parse.ts';
+import type { RawNode } from './lower.ts';
+import type { Program } from './language.ts';
+import type { FrontEnd, Sources } from './parse.ts';
+
+export const ROOT = path.resolve(import.meta.dirname, '../..');
+const FOLDER = 'src/kernel/core';
+export const MANIFEST = path.join(ROOT, FOLDER, 'proved.json');
+
+export interface Manifest {
+  /** SHA-256 of the files of the core that is proved: its source, and the JavaScript that was built of it. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Theorem: for how many actions it holds. */
+  readonly theorems: Readonly<Record<string, number>>;
+  readonly solvers: readonly string[];
+}
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
+
+export function sources(): Sources {
+  return { core: read(`${FOLDER}/core.ts`), spec: read(`${FOLDER}/spec.ts`) };
+}
+
+/** The program without positions and files, as text: two front ends must agree on it. */
+export function fingerprint(program: Program): string {
+  const strip = (key: string, value: unknown) => {
+    if (key === 'span' || key === 'file') return undefined;
+    return value instanceof Map ? [...value] : value;
+  };
+  return sha256(JSON.stringify(program, strip));
+}
+
+/** Reads the sources with both front ends, and throws if they differ. */
+export function agreedProgram(texts: Sources): Program {
+  const read = (front: FrontEnd) => readProgram(front, texts);
+  const program = read('typescript');
+  if (fingerprint(read('javascript')) !== fingerprint(program)) throw new Error('the two front ends read different programs');
+  return program;
+}
+
+/** The core as built into dist/, if it is there and says the same as `texts`. */
+export function builtCore(texts: Sources): string | undefined {
+  if (!existsSync(path.join(ROOT, 'dist', FOLDER, 'core.js'))) return undefined;
+  const text = read(`dist/${FOLDER}/core.js`);
+  const tree = acorn(text, { ecmaVersion: 2022, sourceType: 'module' }) as unknown as RawNode;
+  const built = lower([{ name: 'core.ts', text, tree, mayImport: [] }]);
+  return fingerprint(built) === fingerprint(readProgram('typescript', { ...texts, spec: '' })) ? text : undefined;
+}
