@@ -115,6 +115,7 @@ class Session {
       clearTimeout(timer);
       for (const signal of signals) process.removeListener(signal, interrupt);
       if (kernel.input !== undefined) stdin?.unpipe(kernel.input);
+      await raw?.settle();
       raw?.restore();
     }
   }
@@ -197,7 +198,8 @@ class Session {
       way = ' The other partitions go on.';
       if (partition?.terminal === true) {
         // Nobody reads the terminal any more: its keys work as usual again, above all Ctrl-C.
-        this.#options.raw?.restore();
+        const { raw } = this.#options;
+        void raw?.settle().then(() => raw.restore());
         way += ' Ctrl-C ends the system.';
       } else if (this.#aliveGuests.size === 0) way += ' Ctrl-] and then q ends the system.';
     }
