@@ -10,6 +10,7 @@ const USAGE = `npm run fuzz -- NAME [options]
          --instructions N    stop after so many instructions were compared
          --time SECONDS      stop after so long
          --batch N           programs in one boot (default 300)
+         --threshold N       translate code that is arrived at N times (1: all code; default 0: interpret)
 `;
 
 const { values, positionals } = parseArgs({
@@ -19,11 +20,12 @@ const { values, positionals } = parseArgs({
     instructions: { type: 'string' },
     time: { type: 'string' },
     batch: { type: 'string' },
+    threshold: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 });
 
-const number = (name: 'seed' | 'instructions' | 'time' | 'batch'): number | undefined => {
+const number = (name: 'seed' | 'instructions' | 'time' | 'batch' | 'threshold'): number | undefined => {
   const text = values[name];
   if (text === undefined) return undefined;
   const value = Number(text.replaceAll('_', ''));
@@ -41,6 +43,7 @@ if (values.help === true || positionals.length !== 1 || positionals[0] !== 'cpu'
 const differences = await fuzzCpu({
   seed: number('seed') ?? Date.now() % 2 ** 31,
   programsInBatch: number('batch') ?? 300,
+  threshold: number('threshold') ?? 0,
   ...(values.instructions === undefined ? {} : { instructions: number('instructions')! }),
   ...(values.time === undefined ? {} : { seconds: number('time')! }),
 });

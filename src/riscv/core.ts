@@ -244,14 +244,14 @@ export function coreModule(layout: Layout, hart: number): Core {
     trap,
     csr,
     fetch,
-    ...(layout.translate ? [regionAccesses] : []),
+    ...(layout.threshold > 0 ? [regionAccesses] : []),
     clocks[layout.clock],
     loop,
   ];
   const compiled = compile(sources, constantsOf(layout, hart), externals);
   const bytes = encodeModule({
     memoryPages: layout.memoryPages,
-    types: layout.translate && [REGION_TYPE],
+    types: layout.threshold > 0 ? [REGION_TYPE] : undefined,
     imports: IMPORTS,
     functions: [
       interpreter(layout, hart, compiled.signatures),
@@ -259,9 +259,10 @@ export function coreModule(layout: Layout, hart: number): Core {
       ...compiled.functions,
     ],
     // regions call any of them
-    exports: (layout.translate ? [...compiled.signatures.keys()].filter((name) => !externals.has(name)) : EXPORTS).map(
-      (name) => ({ name, index: compiled.signatures.get(name)!.index }),
-    ),
+    exports: (layout.threshold > 0
+      ? [...compiled.signatures.keys()].filter((name) => !externals.has(name))
+      : EXPORTS
+    ).map((name) => ({ name, index: compiled.signatures.get(name)!.index })),
   });
   return { bytes, functions: compiled.signatures };
 }

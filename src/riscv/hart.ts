@@ -54,8 +54,8 @@ interface Compiled {
 }
 const modules = new Map<string, Compiled>();
 function compiled(layout: Layout, hart: number): Compiled {
-  const { harts, ramBase, ramBytes, clock, translate } = layout;
-  const key = [harts, ramBase, ramBytes, clock, translate?.threshold, hart].join();
+  const { harts, ramBase, ramBytes, clock, threshold } = layout;
+  const key = [harts, ramBase, ramBytes, clock, threshold, hart].join();
   let known = modules.get(key);
   if (!known) {
     const { bytes, functions } = coreModule(layout, hart);
@@ -113,7 +113,8 @@ export class Hart {
       regions_drop: (slot, from, to) => this.#translator?.drop(slot, from, to),
     };
     const { module, functions } = compiled(layout, index);
-    const table = layout.translate && new WebAssembly.Table({ element: 'anyfunc', initial: MOST_REGIONS });
+    const table =
+      layout.threshold > 0 ? new WebAssembly.Table({ element: 'anyfunc', initial: MOST_REGIONS }) : undefined;
     const instance = new WebAssembly.Instance(module, { env: { memory, ...(table && { table }), ...imports } });
     this.#core = instance.exports as unknown as CoreExports;
     if (table) this.#translator = new Translator(layout, index, memory, table, instance.exports, functions);

@@ -23,13 +23,16 @@ export interface MachineConfiguration {
    * INSTRUCTIONS_PER_TICK, and time spent in WFI is skipped, so that a run repeats exactly.
    */
   readonly clock: Clock;
-  /** Translate hot code to WebAssembly. Absent: interpret all of it. */
-  readonly translate?: Translation | undefined;
+  /** How hot code is translated to WebAssembly; false: all is interpreted. Default: DEFAULT_THRESHOLD. */
+  readonly translate?: Translation | false | undefined;
 }
 export interface Translation {
   /** Arrivals at a place (by a backward jump, a call or from translated code) that make it hot: 1..60,000. */
   readonly threshold: number;
 }
+
+/** Where translating pays on most code: lower ones translate much that is soon over. */
+export const DEFAULT_THRESHOLD = 16_000;
 
 /** With clock 'instructions': 10 MHz ticks of a hart that retires 1,000 million instructions a second. */
 export const INSTRUCTIONS_PER_TICK = 100;
@@ -226,7 +229,9 @@ export interface HartLayout {
   readonly tlbs: number;
   readonly slots: number;
 }
-export interface Layout extends MachineConfiguration {
+export interface Layout extends Omit<MachineConfiguration, 'translate'> {
+  /** That of `translate`; 0: all code is interpreted. */
+  readonly threshold: number;
   /** Host addresses are below 2^addressBits. */
   readonly addressBits: number;
   readonly tlbEntries: number;
@@ -247,8 +252,8 @@ export function layOut(configuration: MachineConfiguration): Layout {
     throw new RangeError('ramBytes: 16 MiB to 2 GiB, in steps of 2 MiB');
   if (!(ramBase > 0) || ramBase % 0x200000 !== 0 || ramBase + ramBytes > 2 ** 48)
     throw new RangeError('ramBase: a multiple of 2 MiB below 2^48');
-  if (translate && !(translate.threshold >= 1 && translate.threshold <= 60_000))
-    throw new RangeError('translate.threshold: 1 to 60,000');
+  const threshold = translate === false ? 0 : (translate?.threshold ?? DEFAULT_THRESHOLD);
+  if (translate && !(threshold >= 1 && threshold <= 60_000)) throw new RangeError('translate.threshold: 1 to 60,000');
 
   const ramPages = ramBytes / PAGE;
   const slotCount = Math.min(2048, Math.max(256, ramPages >> 4));
@@ -277,7 +282,7 @@ export function layOut(configuration: MachineConfiguration): Layout {
         ramBase,
         ramBytes,
         clock,
-        translate,
+        threshold,
         addressBits,
         tlbEntries,
         tlbBytes,

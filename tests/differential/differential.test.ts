@@ -29,3 +29,17 @@ void test(
     assert.ok(total.instructions >= INSTRUCTIONS, `${total.instructions} instructions were compared`);
   },
 );
+
+for (const threshold of [1, 3])
+  void test(`the translator leaves what the interpreter leaves (threshold ${threshold})`, async () => {
+    const reports: string[] = [];
+    await runCampaign({
+      seed: 1000 * threshold,
+      programsInBatch: 100,
+      instructions: INSTRUCTIONS / 4,
+      peer: (image) => runInEngine(image),
+      subject: (image) => runInEngine(image, undefined, { threshold }),
+      onDifference: (report) => reports.push(report),
+    });
+    assert.deepEqual(reports, []);
+  });

@@ -3,6 +3,7 @@
 import * as virtsec from '../../src/riscv/index.ts';
 import type { Bus } from '../../src/riscv/index.ts';
 import { RAM_BYTES } from './batch.ts';
+import { CSR } from './registers.ts';
 import { ARENA_BYTES, FINISHER, MSIP, MTIME, MTIMECMP, RAM_BASE } from './layout.ts';
 
 /** Instructions a tick of mtime: QEMU's `-icount shift=0` lets one instruction take 1 ns, and mtime runs at 10 MHz. */
@@ -12,6 +13,8 @@ const INSTRUCTIONS_IN_TICK = 100;
  * later at least, so looking every tick is exact.
  */
 const BUDGET = INSTRUCTIONS_IN_TICK;
+/** When the engine translates, it gets room to run translated code; a write to mtimecmp ends the run. */
+const LONG_BUDGET = 20_000;
 /** A batch that retires more than this, and more than this for each program, hangs. */
 const BATCH_LIMIT = 5_000_000;
 const PROGRAM_LIMIT = 100_000;
@@ -19,19 +22,37 @@ const PROGRAM_LIMIT = 100_000;
 const FAR = 2 ** 40;
 /** A hart that has nothing to do for so long hangs. */
 const IDLE_TICKS = 1_000_000;
+/** As readRegister counts: CSR `time`. */
+const TIME = virtsec.CSR0 + CSR.time;
 const MACHINE_SOFTWARE = 3;
 const MACHINE_TIMER = 7;
 
 /** The engine's modules: its own, or a copy with a fault in it. */
 export type Engine = Pick<typeof virtsec, 'Hart' | 'Machine'>;
 
+/** How the engine runs: `threshold` 1 translates what is about to run, greater ones mix tiers, and 0 interprets all. */
+export interface Tier {
+  readonly threshold: number;
+}
+
 /**
  * Runs an image from the start of RAM until it powers off.
  * @returns RAM afterwards, as far as the image reached, also when the batch hung
  * @throws Error when the engine gives up
  */
-export async function runInEngine(image: Uint8Array, engine: Engine = virtsec): Promise<Uint8Array> {
-  const machine = engine.Machine.create({ harts: 1, ramBase: RAM_BASE, ramBytes: RAM_BYTES, clock: 'instructions' });
+export async function runInEngine(
+  image: Uint8Array,
+  engine: Engine = virtsec,
+  { threshold }: Tier = { threshold: 0 },
+): Promise<Uint8Array> {
+  const machine = engine.Machine.create({
+    harts: 1,
+    ramBase: RAM_BASE,
+    ramBytes: RAM_BYTES,
+    clock: 'instructions',
+    translate: threshold > 0 && { threshold },
+  });
+  const budget = threshold > 0 ? LONG_BUDGET : BUDGET;
   machine.ram.set(image);
   let finished = false;
   /** Instruction count at which the timer strikes, if it does. */
@@ -55,6 +76,7 @@ export async function runInEngine(image: Uint8Array, engine: Engine = virtsec): 
         // QEMU counts from behind the store, and what lies beyond all counting is no deadline.
         deadline = distance < FAR ? hart.instret + 1 + distance * INSTRUCTIONS_IN_TICK : Infinity;
         machine.setInterrupt(0, MACHINE_TIMER, distance <= 0);
+        machine.kick(0);
       } else return false;
       return true;
     },
@@ -64,14 +86,16 @@ export async function runInEngine(image: Uint8Array, engine: Engine = virtsec): 
   machine.reset(0, { pc: RAM_BASE, mode: 'M', a0: 0, a1: 0 });
   const limit = BATCH_LIMIT + PROGRAM_LIMIT * (image.length / ARENA_BYTES);
   // A trap whose handler traps at once retires nothing, so it is runs that are counted.
-  for (let runs = 0; !finished && runs * BUDGET < limit; runs++) {
-    const stop = hart.run(Math.max(1, Math.min(BUDGET, deadline - hart.instret)));
+  for (let spent = 0; !finished && spent < limit;) {
+    const begin = hart.instret;
+    const stop = hart.run(Math.max(1, Math.min(budget, deadline - begin)));
+    spent += Math.max(BUDGET, hart.instret - begin);
     if (stop.why === 'engine-error') throw new Error(`the engine gave up: ${stop.message}`);
     if (stop.why === 'idle' && deadline === Infinity) {
-      // Only stimecmp can still wake it: time jumps there.
-      const before = hart.instret;
-      hart.waitForInterrupt(ticks() + IDLE_TICKS);
-      if (hart.run(1).why === 'idle' && hart.instret === before) break;
+      // Only stimecmp can still wake it: time jumps there. Where nothing comes, QEMU waits for ever.
+      const before = ticks();
+      hart.waitForInterrupt(before + IDLE_TICKS);
+      if (hart.readRegister(TIME) >= BigInt(before + IDLE_TICKS)) break;
     } else if (stop.why === 'idle' || hart.instret >= deadline) {
       machine.setInterrupt(0, MACHINE_TIMER, true);
       deadline = Infinity;

@@ -9,6 +9,8 @@ export interface FuzzOptions {
   readonly programsInBatch: number;
   readonly instructions?: number;
   readonly seconds?: number;
+  /** The engine translates from so many arrivals on; 0: it interprets. */
+  readonly threshold?: number;
 }
 
 /** @returns how many programs differed */
@@ -23,7 +25,7 @@ export async function fuzzCpu(options: FuzzOptions): Promise<number> {
   const total = await runCampaign({
     ...options,
     peer: (image) => runInQemu(image),
-    subject: (image) => runInEngine(image),
+    subject: (image) => runInEngine(image, undefined, { threshold: options.threshold ?? 0 }),
     onProgress({ instructions, programs, differences }) {
       const seconds = (performance.now() - begin) / 1000;
       const rate = (instructions / seconds / 1e6).toFixed(2);

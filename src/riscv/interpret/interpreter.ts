@@ -37,12 +37,12 @@ class Interpreter extends EntryTarget {
     this.labels.illegal = this.block();
     this.labels.leave = this.block();
     this.labels.spent = this.block();
-    if (this.layout.translate) this.#count(this.layout.translate.threshold);
+    if (this.layout.threshold > 0) this.#count(this.layout.threshold);
     this.labels.next = this.loop();
     this.#begin();
     this.#operations();
     this.end();
-    if (this.layout.translate) this.end(); // warm
+    if (this.layout.threshold > 0) this.end(); // warm
     this.op('unreachable');
 
     this.end(); // spent
@@ -180,7 +180,7 @@ class Interpreter extends EntryTarget {
         this.br(this.labels.leave);
         break;
       case REGION:
-        if (this.layout.translate) this.#region();
+        if (this.layout.threshold > 0) this.#region();
         else this.op('unreachable');
         break;
       case CROSSING:

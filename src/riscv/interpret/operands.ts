@@ -394,7 +394,7 @@ export abstract class EntryTarget extends Target {
     this.op('i32.sub');
     this.i32(SLOT_END);
     this.op('i32.lt_u');
-    if (this.layout.translate) {
+    if (this.layout.threshold > 0) {
       // calls and backward jumps are counted: the immediate's sign is the entry's
       this.if();
       if (!link) {
@@ -432,7 +432,7 @@ export abstract class EntryTarget extends Target {
     this.op('i64.and');
     this.set(this.target);
     if (link) this.rd(() => this.#nextPc());
-    else if (this.layout.translate) {
+    else if (this.layout.threshold > 0) {
       // returns are not counted; targets of others are noted
       this.#field(10);
       this.i32(8);

@@ -110,7 +110,7 @@ export class Translator {
     this.#table = table;
     this.#engine = engine;
     this.#types = types;
-    this.#batch = (layout.translate?.threshold ?? 1) < 100 ? 1 : BATCH;
+    this.#batch = layout.threshold < 100 ? 1 : BATCH;
     this.#forgetOthers();
   }
 
@@ -194,7 +194,7 @@ export class Translator {
     this.#waited = 0;
     if (this.#next + queue.length >= MOST_REGIONS || this.#bytes > MOST_BYTES) this.#removeAll();
     const started = performance.now();
-    const threshold = this.#layout.translate?.threshold;
+    const { threshold } = this.#layout;
     const names: string[] = [];
     const imported = new Map<string, number>();
     const helpers = {
