@@ -32,7 +32,7 @@ export function anyCsr(c: Context): void {
   const { random } = c;
   const known = Object.values(CSR);
   const number = random.one(3) ? random.below(4096) : random.pick(known) + (random.one(4) ? random.below(4) : 0);
-  if (hidden(c, number) || isPerformanceMonitor(number) || number === VSTIMECMP) return;
+  if (hidden(c, number) || isHardwired(number) || number === VSTIMECMP) return;
   const rd = c.register();
   const items: Item[] = [];
   const writes = random.one(4) && (number >> 10 === 3 || number >> 8 > random.pick([0, 1, 3]));
@@ -42,10 +42,13 @@ export function anyCsr(c: Context): void {
   c.add(`csr 0x${number.toString(16)}`, items);
 }
 
-/** Counters and events 3 to 31: zero in the engine, absent in QEMU without its monitor (tests/isa has them). */
-function isPerformanceMonitor(number: number): boolean {
+/**
+ * Counters and events 3 to 31 and the trigger registers: zero in the engine, absent in QEMU without its performance
+ * monitor and its debug extension (tests/isa has them).
+ */
+function isHardwired(number: number): boolean {
   const index = number & 0x1f;
-  return index >= 3 && [0xb00, 0xc00, 0x320].includes(number & ~0x1f);
+  return (index >= 3 && [0xb00, 0xc00, 0x320].includes(number & ~0x1f)) || (number & ~3) === 0x7a0;
 }
 
 /** QEMU 7.2 has it where there is Sstc, even without the hypervisor extension. */
