@@ -42,7 +42,11 @@ export class Transcript {
   }
 
   add(bytes: Uint8Array): void {
-    this.#chunks.push(bytes);
+    const last = this.#chunks.at(-1);
+    // A guest that writes byte by byte would make an array of each.
+    if (last !== undefined && last.length + bytes.length <= Math.min(1024, this.#limit / 16)) {
+      this.#chunks[this.#chunks.length - 1] = Buffer.concat([last, bytes]);
+    } else this.#chunks.push(bytes);
     this.#bytes += bytes.length;
     while (this.#bytes - this.#chunks[0].length >= this.#limit) {
       this.#dropped += this.#chunks[0].length;

@@ -95,3 +95,13 @@ test('the death of the VMM is told, and fails the run', async () => {
   assert.deepEqual([outcome.status, outcome.why], [1, 'fault']);
   assert.match(outcome.notes, /the VMM of guest linux was killed \(SIG\w+\)\./);
 });
+
+test('a guest that resets without end fills no memory with it', async () => {
+  const outcome = await run([send('reset'), send('reset'), send('reset'), send('poweroff')], { keptEvents: 2 });
+  assert.equal(outcome.status, 0, outcome.message);
+  assert.deepEqual(
+    outcome.events.map(({ event }) => event),
+    ['started', 'reset', 'exit', 'exit', 'ended'],
+  );
+  assert.equal(outcome.eventsDropped, 2);
+});

@@ -19,6 +19,8 @@ export interface SessionOptions {
   readonly echo?: (bytes: Uint8Array) => void;
   /** Of the console's output, what the outcome's transcript has at least. Default: what messages show. */
   readonly transcriptBytes?: number;
+  /** Log lines and resets that the outcome tells of; more are only counted. Default: 10,000. */
+  readonly keptEvents?: number;
   /** Further arguments of the kernel process. */
   readonly kernelArguments?: readonly string[];
 }
@@ -38,6 +40,8 @@ export interface Outcome {
   /** Seconds since the start. */
   readonly seconds: { readonly started?: number; readonly ready?: number; readonly total: number };
   readonly events: readonly ({ readonly at: number } & KernelEvent)[];
+  /** Log lines and resets that came after those: a partition can cause them without end. */
+  readonly eventsDropped?: number;
   /** Steps of the script that were carried out. */
   readonly steps: number;
   /** Whether the output that was shown ends with a newline. */
@@ -48,6 +52,7 @@ export interface Outcome {
 const LAST_WORDS_MS = 2000;
 /** How long a guest's end is held back: with a quit of the user's, all end within it. */
 const NEWS_MS = 300;
+const KEPT_EVENTS = 10_000;
 /** Of the transcript, for messages. */
 const LAST_LINES = 12;
 const LAST_CHARACTERS = 2000;
@@ -65,6 +70,7 @@ class Session {
   readonly #began = performance.now();
   readonly #output: Transcript;
   readonly #events: ({ at: number } & KernelEvent)[] = [];
+  #eventsDropped = 0;
   #kernel: KernelProcess | undefined;
   #cause: Cause | undefined;
   #started: number | undefined;
@@ -152,7 +158,9 @@ class Session {
   }
 
   #onEvent(event: KernelEvent): void {
-    this.#events.push({ at: this.#seconds(), ...event });
+    const isEndless = event.event === 'log' || event.event === 'reset';
+    if (isEndless && this.#events.length >= (this.#options.keptEvents ?? KEPT_EVENTS)) this.#eventsDropped += 1;
+    else this.#events.push({ at: this.#seconds(), ...event });
     switch (event.event) {
       case 'started':
         this.#started = this.#seconds();
@@ -221,6 +229,7 @@ class Session {
         total: this.#seconds(),
       },
       events: this.#events,
+      ...(this.#eventsDropped === 0 ? {} : { eventsDropped: this.#eventsDropped }),
       steps: this.#script.carriedOut,
       endsLine: this.#endsLine || this.#options.echo === undefined,
     };

@@ -5,6 +5,8 @@ import type { StreamConsumer, StreamProducer } from '../../sdk/index.ts';
 /** Of a hidden console: this much of its newest output is shown when it is called up. */
 const KEPT_BYTES = 64 * 1024;
 const CHUNK_BYTES = 32 * 1024;
+/** Kept chunks are joined up to this size. */
+const JOINED_BYTES = 1024;
 
 export class ConsoleLine {
   readonly partition: string;
@@ -62,7 +64,11 @@ export class ConsoleLine {
       const chunk = this.next();
       if (chunk === undefined) return;
       left -= chunk.length;
-      this.#kept.push(chunk);
+      const last = this.#kept.at(-1);
+      // A guest that writes byte by byte would make an array of each, and dropping the first of 65,536 takes its time.
+      if (last !== undefined && last.length + chunk.length <= JOINED_BYTES) {
+        this.#kept[this.#kept.length - 1] = Buffer.concat([last, chunk]);
+      } else this.#kept.push(chunk);
       this.#keptBytes += chunk.length;
       while (this.#keptBytes - this.#kept[0].length >= KEPT_BYTES) this.#keptBytes -= this.#kept.shift()!.length;
     }
