@@ -26,19 +26,20 @@ export const REGION = 3;
 export const FIRST = 4;
 
 /**
- * The commonest pairs of neighbours (half of what Debian's kernel executes while it boots). The first one's entry may have an
+ * The commonest pairs of neighbours: half of what Debian's kernel and shell execute. The first one's entry may have an
  * operation that ends by going to the second one's directly: the jump through the table of operations, which the
  * host's branch predictor rarely guesses, is saved. What is executed, and where it may stop, is not changed.
  */
 export const PAIRS: readonly (readonly [first: Name, second: Name])[] = (
   'sd sd,ld ld,lbu addi,addi addi,addi add,addi bne,addi beq,ld addi,add lbu,addi sd,add add,sd addi,lbu beq,addi sltiu,' +
-  'or beq,andi or,sltiu andi,addiw addi,auipc jalr,andi bne,addi bgeu,addi jr,add addi,add j,addi andi,ld add,add ld,' +
-  'sltu sltu,sltu and,addi sltu,and beq,auipc addi,slli add,slli srli'
+  'or beq,andi or,sltiu andi,addiw addi,auipc jalr,andi bne,addi bgeu,addi jr,add addi,add j,ld add,add ld,sltu sltu,' +
+  'auipc addi,slli add,slli srli,srli add,ld sd,lbu bne,add beq,add bne,addi lbu,auipc ld'
 )
   .split(',')
   .map((pair) => pair.split(' ') as [Name, Name]);
 /** Operation of the first pair. */
 export const FIRST_PAIR = FIRST + NAMES.length;
+if (FIRST_PAIR + PAIRS.length > 256) throw new Error('more operations than an entry has room for');
 const pairOperations = new Map(
   PAIRS.map(([first, second], k) => [(NUMBER[first] + FIRST) * 256 + NUMBER[second] + FIRST, FIRST_PAIR + k]),
 );
