@@ -13,7 +13,7 @@ import type { Term } from './term.ts';
 import type { Action, Theorem } from './theorems.ts';
 
 /** Rounds of instantiation, at most. */
-const DEPTH = 3;
+export const DEPTH = 3;
 
 export interface Outcome {
   readonly theorem: Theorem;
@@ -31,6 +31,8 @@ export interface Options {
   readonly cache?: string;
   /** Called with the text of every query that counts. */
   readonly dump?: (name: string, text: string) => void;
+  /** Instead of DEPTH. */
+  readonly depth?: number;
   /** Stop at the first goal that is not proved. */
   readonly first?: boolean;
 }
@@ -56,7 +58,7 @@ async function unproved(question: Question, theorem: Theorem, name: string, opti
   for (let from = 0; from < question.goals.length; from += theorem.together) {
     const goals = question.goals.slice(from, from + theorem.together);
     let proved = false;
-    for (let depth = 1; depth <= DEPTH && !proved; depth++) {
+    for (let depth = 1; depth <= (options.depth ?? DEPTH) && !proved; depth++) {
       const { terms, complete } = question.assertions(goals, depth);
       proved = await isUnsatisfiable(terms, `${name}-${from}`, options);
       if (complete) break;

@@ -195,7 +195,7 @@ export const THEOREMS: readonly Theorem[] = [
     x.q.assumeScans(boot);
     goalObligations(x.q, boot);
   }),
-  once('BOOT', 4, 'boot ends in the invariant or, refusing, changes nothing', (x) => {
+  once('BOOT', 4, 'boot accepts such plans only as the specification says, and ends in the invariant; refusing, it changes nothing', (x) => {
     const before = State.fresh(x.program, isPlan(x.program));
     const after = before.copy();
     const boot = x.execution('boot');
@@ -203,6 +203,7 @@ export const THEOREMS: readonly Theorem[] = [
     x.q.assumeScans(boot);
     x.q.runs.push({ before, after });
     const accepted = eq(result, x.constant('OK'));
+    x.goalHolds('plan', 'plan', after, accepted);
     x.goalHolds('invariant', 'invariant', after, accepted);
     for (const f of x.fields) x.q.goal(`refused: ${f}`, or(accepted, eq(after.field(f), before.field(f))));
     for (const t of x.tables) {

@@ -71,6 +71,21 @@ export function flows(k: Kernel, a: number, b: number): boolean {
   return isPartition(k, b) && (isJoined(k, b, a) || mayEnd(k, a));
 }
 
+/** A stream joins u and p: end `end` of u leads to it. */
+function isShown(k: Kernel, u: number, p: number, end: number): boolean {
+  if (end < 0 || end >= k.ends[u]) return false;
+  const s = k.endStream[u * MAX_ENDS + end];
+  return (k.streamFrom[s] === u && k.streamTo[s] === p) || (k.streamFrom[s] === p && k.streamTo[s] === u);
+}
+/** Of a plan that boot accepts: the flows between partitions are those of its streams, and no others. */
+export function plan(k: Kernel): boolean {
+  const pairs = k.np * MAX_PARTITIONS;
+  for (let row = 0; row < pairs; row++) {
+    if (k.joined[row] !== 0 && !isShown(k, row >> 6, row & (MAX_PARTITIONS - 1), k.joined[row] - 1)) return false;
+  }
+  return true;
+}
+
 // ---- invariant --------------------------------------------------------------------------------------------------------
 export function inv_system(k: Kernel): boolean {
   return (k.mode === SYS_BIRTH || k.mode === SYS_RUN || k.mode === SYS_STOPPING) && k.status >= 0 && k.status <= MAX_STATUS;
