@@ -1,7 +1,7 @@
 // Lives and deaths of the processes (docs/design/seams.md), over shared memory and over pipes.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -309,6 +309,22 @@ test('what is no regular file is refused, and not waited for', { skip: process.p
     const system = new TestSystem([partition('guest', 'guest', IDLE, { files })], []);
     assert.equal(await system.exited, 2, file);
   }
+  rmSync(folder, { recursive: true });
+});
+
+test('a gigantic image is a wrong image', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-image-'));
+  const file = path.join(folder, 'sparse');
+  writeFileSync(file, '');
+  truncateSync(file, 2 ** 33);
+  const guest = partition('guest', 'guest', 'vmm', {
+    memory: 16 << 20,
+    config: { cmdline: '', deviceTree: true, devices: {} },
+    files: [{ name: 'initrd', path: file }],
+  });
+  const system = new TestSystem([guest], []);
+  assert.equal(await system.exited, 2, JSON.stringify(system.events));
+  assert.equal(system.log('guest')[0], 'error[image.too-large]: The initrd has more than 1 GiB.');
   rmSync(folder, { recursive: true });
 });
 

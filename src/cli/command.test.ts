@@ -190,3 +190,16 @@ for (const node of nodes) {
     assert.deepEqual([wrong.status, wrong.stderr.split('\n')[0]], [2, 'virtsec: there is no command `rnu`']);
   });
 }
+
+test('what a description holds cannot act on the terminal that shows its faults', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'virtsec-hostile-'));
+  const file = join(folder, 'system.yaml');
+  const guest = String.raw`{ guest: { kernel: "./no\x1b[31mpe" } }`;
+  writeFileSync(file, `virtsec: 1\nsystem: t\npartitions:\n  linux: ${guest} # \x1b]0;title\x07\n`);
+  const { status, notes } = await virtsec('run', folder);
+  rmSync(folder, { recursive: true });
+  assert.equal(status, 2);
+  assert.ok(notes.includes('./no\ufffd[31mpe') && notes.includes('# \ufffd]0;title\ufffd'), notes);
+  // oxlint-disable-next-line no-control-regex -- none is to be there
+  assert.doesNotMatch(notes, /[\x00-\x08\x0b-\x1f]/);
+});

@@ -1,6 +1,7 @@
 // The `virtsec` command: finds the command that is meant, and turns what it throws into messages and exit statuses.
 import { Socket } from 'node:net';
 import { nearest } from '../policy/nearest.ts';
+import { harmless } from '../policy/source.ts';
 import { type Command, helpText, parseCall } from './command.ts';
 import { EXIT, Failure } from './failure.ts';
 import { type Io, processIo } from './io.ts';
@@ -84,8 +85,9 @@ async function overview(): Promise<string> {
 
 function report(error: unknown, io: Io): number {
   if (error instanceof Failure) {
-    io.note(`${io.paint('note', 'red', error.message)}\n`);
-    if (error.help !== undefined) io.note(`help: ${error.help}\n`);
+    // It may quote a file, a server or another program.
+    io.note(`${io.paint('note', 'red', harmless(error.message))}\n`);
+    if (error.help !== undefined) io.note(`help: ${harmless(error.help)}\n`);
     return error.status;
   }
   io.note(

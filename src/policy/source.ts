@@ -27,6 +27,12 @@ export interface Fault {
 /** UTF-16 units of a line that a message shows. */
 const MAX_LINE = 160;
 
+// oxlint-disable-next-line no-control-regex -- control characters are what this is about
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+/** A text that others wrote, as it may be shown on a terminal: what would act on it is a replacement character. */
+export const harmless = (text: string): string => text.replaceAll(CONTROL, '\ufffd');
+
 export class Source {
   readonly name: string;
   readonly text: string;
@@ -77,6 +83,6 @@ export class Source {
     const width = Math.max(0, ...steps.map(({ place }) => place.length));
     for (const { place, sentence } of steps) lines.push(`  ${place.padEnd(width)}  ${sentence}`);
     if (fault.help !== undefined) lines.push(`help: ${fault.help}`);
-    return lines.join('\n');
+    return harmless(lines.join('\n'));
   }
 }

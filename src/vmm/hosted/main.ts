@@ -15,9 +15,14 @@ interface Configuration {
 const WRONG_INPUT = 2;
 const OWN_FAULT = 70;
 
-/** The bytes of an image: opened by the kernel, read before the jail closes, looked at after it has. */
-function readImage(descriptor: number): Uint8Array {
-  const bytes = new Uint8Array(fstatSync(descriptor).size);
+/** No guest has a use for more: its RAM is at most 2 GiB, and Node reads no more than that at once. */
+const MAX_IMAGE_BYTES = 2 ** 30;
+
+/** The bytes of an image: opened by the kernel, read before the jail closes, looked at after it has. undefined: too many. */
+function readImage(descriptor: number): Uint8Array | undefined {
+  const { size } = fstatSync(descriptor);
+  if (size > MAX_IMAGE_BYTES) return undefined;
+  const bytes = new Uint8Array(size);
   let at = 0;
   while (at < bytes.length) {
     const n = readSync(descriptor, bytes, at, bytes.length - at, at);
@@ -33,7 +38,9 @@ const { start } = partition;
 const { cmdline, deviceTree, devices } = start.config as unknown as Configuration;
 const configuration: GuestConfiguration = { harts: start.harts, memory: start.memory, cmdline, deviceTree, devices };
 
-const images: Images = Object.fromEntries(Object.entries(start.files).map(([name, fd]) => [name, readImage(fd)]));
+const read = Object.entries(start.files).map(([name, fd]) => [name, readImage(fd)] as const);
+const tooLarge = read.find(([, bytes]) => bytes === undefined)?.[0];
+const images: Images = Object.fromEntries(read);
 const lines = UARTS.map((uart) => {
   const name = devices[uart];
   return name === undefined ? undefined : { output: partition.producer(name), input: partition.consumer(name) };
@@ -60,7 +67,10 @@ partition.onWake(({ stopping }) => {
 });
 await partition.hello();
 
-const wrong = guest.boot();
+const wrong =
+  tooLarge === undefined
+    ? guest.boot()
+    : { code: 'image.too-large', message: `The ${tooLarge} has more than 1 GiB.`, help: 'Name another file.' };
 if (wrong) {
   partition.log(`error[${wrong.code}]: ${wrong.message}\nhelp: ${wrong.help}`);
   partition.exit(WRONG_INPUT);
