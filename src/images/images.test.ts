@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, after, test } from 'node:test';
@@ -20,7 +22,7 @@ import {
   removeImage,
   verifyImage,
 } from './images.ts';
-import { parseRelease } from './mirror.ts';
+import { openMirror, parseRelease } from './mirror.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'vs-'));
 const keys = makeKeys(home);
@@ -217,6 +219,22 @@ test('what is not there is named', { skip }, async (t) => {
   await assert.rejects(fetchImage('debian', { ...options, offline: true }), refused('not-fetched'));
   await assert.rejects(verifyImage('debian', options.cache), refused('not-fetched'));
   await assert.rejects(fetchImage('debian', { ...options, mirror: 'ftp://mirror' }), refused('no-source'));
+});
+
+test('a server that never ends', async (t) => {
+  const server = createServer((_, response) => {
+    const go = (): void => {
+      while (response.write(Buffer.alloc(1 << 16)));
+    };
+    response.on('drain', go);
+    go();
+  });
+  t.after(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const options = { url: `http://127.0.0.1:${port}`, suite: 'sid', keyring: '/dev/null', ignoreExpiry: false };
+  await assert.rejects(openMirror(options, { progress() {}, warning() {} }), { code: 'signature', message: /no end/ });
+  server.closeAllConnections();
 });
 
 test('a server that is not there', { skip }, async (t) => {

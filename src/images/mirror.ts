@@ -187,10 +187,12 @@ function findPackage(index: string, name: string): PackageRecord | undefined {
   return stanza && packageRecord(stanza);
 }
 
+/** What comes before there is a signed word on its size, the signature itself: Debian's have 150 kB. */
+const MAX_UNSIGNED_BYTES = 8 << 20;
 const STALL_MS = 30_000;
 const TRIES = 3;
 
-/** Downloads a file whole. `bytes`: its size when known; more than that is refused. */
+/** Downloads a file whole. `bytes`: its size when known; more than that, or than MAX_UNSIGNED_BYTES, is refused. */
 async function get(
   url: string,
   missing: 'no-suite' | 'network',
@@ -250,6 +252,9 @@ async function download(
       chunks.push(chunk);
       received += chunk.length;
       if (bytes && received > bytes) break; // its hash will not match
+      if (!bytes && received > MAX_UNSIGNED_BYTES) {
+        throw new ImageError('signature', `${url} has no end.`, 'Name another mirror.');
+      }
       progress(received, total);
     }
     return Buffer.concat(chunks);
