@@ -9,7 +9,9 @@ import {
   nearest,
   notCarriedOut,
   type Partition,
+  PRESENCE,
   readDescription,
+  VALIDATORS,
 } from '../policy/index.ts';
 import { findDescription, hostOf, imageNames, isFile, readDescriptionFile } from './description-file.ts';
 import { EXIT, type ExitStatus, Failure } from './failure.ts';
@@ -72,12 +74,21 @@ export async function loadSystem(options: LoadOptions, io: Io): Promise<LoadedSy
     file === undefined
       ? { name: 'command line', text: adHocDescription(), host: { ...hostOf(folder), fileExists: () => true } }
       : await readDescriptionFile(file);
-  const reading = readDescription(written.name, written.text, written.host);
+  const reading = readDescription(
+    written.name,
+    written.text,
+    written.host,
+    VALIDATORS.filter((one) => !PRESENCE.includes(one)),
+  );
   if (reading.description === undefined) throw new Failure(EXIT.usage, reading.messages.join('\n\n'));
   const refuse = (status: ExitStatus, faults: readonly Fault[]): void => {
     if (faults.length > 0) throw new Failure(status, formatFaults(reading.source, faults).join('\n\n'));
   };
   refuse(EXIT.usage, notCarriedOut(reading.description));
+  refuse(
+    EXIT.usage,
+    PRESENCE.flatMap((validator) => [...validator(reading.description, written.host)]),
+  );
   // A system that breaks what its own description asserts is not started.
   refuse(EXIT.failed, claimFaults(reading.description));
 

@@ -58,7 +58,7 @@ function ofPartition(partition: Partition): Fault[] {
   }
   return FIELDS.flatMap(([key, what]): Fault[] => {
     const at = partition.at[key];
-    if (at === undefined || HARMLESS[key]?.(partition) === true) return [];
+    if (at === undefined || (HARMLESS[key]?.(partition) ?? false)) return [];
     return [refuse(at, what, `remove \`${key}\``)];
   });
 }

@@ -5,20 +5,12 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { claimFaults, formatFaults, notCarriedOut, readDescription } from './index.ts';
-import { VALIDATORS, type Validator } from './validators.ts';
-import { faultNames, faultPath, messagesPage, rules, usedNumbers } from './tests/messages-page.ts';
-
-const host = {
-  fileExists: (path: string) => /^(\.\/)?there/.test(path),
-  folderExists: (path: string) => path.startsWith('there'),
-  sha256: () => 'a'.repeat(64),
-  images: ['debian'],
-  firmware: ['opensbi'],
-};
+import { faultHost, faultMessage, faultNames, faultPath, faultText } from './tests/corpus.ts';
+import { messagesPage, rules, usedNumbers } from './tests/messages-page.ts';
 
 /** Everything that a description can be told: by its rules, or, when it keeps them, by `run` (VS104) and its own claims. */
-function messagesOf(text: string, number: string, validators: readonly Validator[] = VALIDATORS): readonly string[] {
-  const reading = readDescription('system.yaml', text, host, validators);
+function messagesOf(text: string, number: string): readonly string[] {
+  const reading = readDescription('system.yaml', text, faultHost);
   const { description, source } = reading;
   if (description === undefined) return reading.messages;
   return formatFaults(source, number === '104' ? notCarriedOut(description) : claimFaults(description));
@@ -28,7 +20,7 @@ const numberOf = (name: string): string => name.slice(0, 3);
 
 for (const name of faultNames()) {
   test(`wrong description ${name}`, () => {
-    const [text, message] = readFileSync(faultPath(name), 'utf8').split('=====\n');
+    const [text, message] = [faultText(name), faultMessage(name)];
     const told = messagesOf(text, numberOf(name));
     const messages = `${told.join('\n\n')}\n`;
     if (process.env['VIRTSEC_WRITE_MESSAGES'] === '1') writeFileSync(faultPath(name), `${text}=====\n${messages}`);

@@ -12,7 +12,7 @@ export type { Channel, Description, GuestFiles, Partition } from './description.
 export { type SystemDescription, defineSystem } from './define.ts';
 export { nearest } from './nearest.ts';
 export { showDescription } from './show.ts';
-export { VALIDATORS } from './validators.ts';
+export { PRESENCE, VALIDATORS } from './validators.ts';
 export { formatSize, formatTime, parseSize, parseTime } from './quantities.ts';
 export type { Fault, Hop, Range } from './source.ts';
 export { Source } from './source.ts';

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { FIELDS } from './description.ts';
 import { readDescription, showDescription } from './index.ts';
 import { type Schema, schemaErrors } from './tests/json-schema.ts';
-import { faultNames, faultPath } from './tests/messages-page.ts';
+import { faultNames, faultText } from './tests/corpus.ts';
 
 const schema = JSON.parse(readFileSync(new URL('schema.json', import.meta.url), 'utf8')) as Schema;
 const host = { fileExists: () => true, images: ['debian'], firmware: ['opensbi'] };
@@ -51,8 +51,7 @@ const BEYOND = [
 test('wrong shapes are marked by an editor too', () => {
   const shapes = faultNames().filter((name) => name.startsWith('1') && !name.startsWith('104'));
   const unseen = shapes.filter((name) => {
-    const text = readFileSync(faultPath(name), 'utf8').split('=====\n')[0];
-    return schemaErrors(schema, parse(text)).length === 0;
+    return schemaErrors(schema, parse(faultText(name))).length === 0;
   });
   assert.deepEqual(
     unseen.filter((name) => !BEYOND.some((one) => name.startsWith(one))),

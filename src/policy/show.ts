@@ -38,7 +38,9 @@ export function showDescription(description: Description, as: 'yaml' | 'json'): 
       return filled({ never: said, direct: one.direct || undefined });
     }),
   });
-  return as === 'json' ? `${JSON.stringify(document, null, 2)}\n` : stringify(document, { lineWidth: 120 });
+  return as === 'json'
+    ? `${JSON.stringify(document, null, 2)}\n`
+    : stringify(document, { lineWidth: 120, aliasDuplicateObjects: false });
 }
 
 function showPartition(one: Partition): Written {

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { analyse, claimFaults, formatFaults, readDescription, VALIDATORS } from '../../policy/index.ts';
+import { analyse, claimFaults, formatFaults, PRESENCE, readDescription, VALIDATORS } from '../../policy/index.ts';
 import { reportText } from '../../policy/report/text.ts';
 import { sarifLog } from '../../policy/report/sarif.ts';
+import { harmless } from '../../policy/source.ts';
 import { picture } from '../../policy/report/picture.ts';
-import { PRESENCE } from '../../policy/validators.ts';
 import { type Command, usageFailure } from '../command.ts';
 import { findDescription, readDescriptionFile } from '../description-file.ts';
 import { EXIT, Failure } from '../failure.ts';
@@ -62,7 +62,7 @@ Examples:
     const faults = claimFaults(description);
     const analysis = analyse(description, source);
     const svg = call.value('svg');
-    if (svg !== undefined) writePicture(svg, picture(description, analysis));
+    if (svg !== undefined) writePicture(svg, picture(description, analysis, faults));
     if (call.has('sarif')) io.out(json(sarifLog(source, faults, versions().virtsec, warnings)));
     else if (call.has('json')) io.out(json(analysis));
     else {
@@ -70,8 +70,11 @@ Examples:
       const size = `${partitions.length} partitions, ${channels.length} channels`;
       io.out(`${io.paint('out', 'bold', `System ${description.system}`)}: ${size}\n\n`);
       io.out(reportText(analysis, paintOf(io)));
-      for (const { code, at, sentence } of warnings) {
-        io.note(`${source.place(at)}: ${io.paint('note', 'yellow', `warning[${code}]`)}: ${sentence}\n`);
+      const missing = [
+        ...new Set(warnings.map(({ at }) => source.text.slice(at.start, at.end).replaceAll(/['"]/g, ''))),
+      ];
+      if (missing.length > 0) {
+        io.note(`${io.paint('note', 'yellow', 'warning')}: not there yet: ${harmless(missing.join(', '))}\n`);
       }
       if (faults.length > 0) io.note(`${io.paint('note', 'red', formatFaults(source, faults).join('\n\n'))}\n`);
       else io.out(`${io.paint('out', 'green', 'Everything that this description asserts holds.')}\n`);

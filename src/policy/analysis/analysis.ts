@@ -2,9 +2,10 @@
 // picture are made of.
 import type { Description } from '../description.ts';
 import type { Fault, Source } from '../source.ts';
+import type { Validator } from '../validators/validator.ts';
 import { CLAIMS } from './claims.ts';
 import { type Component, componentsOf, type Reach, reachesOf, takesAll } from './compromise.ts';
-import { type Flow, FlowGraph } from './flows.ts';
+import { CLOCK, type Flow, FlowGraph } from './flows.ts';
 import { SCHEDULABILITY, unbounded, usedTime } from './schedulability.ts';
 import { undeclaredWays } from './undeclared.ts';
 
@@ -16,10 +17,14 @@ export interface Analysis {
   readonly faults: readonly Finding[];
   readonly assertions: readonly AssertionResult[];
   readonly partitions: readonly string[];
+  /** The form of each replica. */
+  readonly replicaOf: Readonly<Record<string, string>>;
   readonly flows: {
     readonly direct: readonly { from: string; to: string; via: string; place: string; sentence: string }[];
     /** For each partition those that it reaches by a chain, the schedule included. */
     readonly transitive: Readonly<Record<string, readonly string[]>>;
+    /** Those of them that it reaches by the schedule alone: by the switch of modes of some partition on the way. */
+    readonly bySchedule: Readonly<Record<string, readonly string[]>>;
     /** Pairs that no chain joins, in either direction. */
     readonly separate: readonly (readonly [string, string])[];
   };
@@ -59,9 +64,12 @@ export interface AssertionResult {
   readonly isEmpty: boolean;
 }
 
+/** Every rule of what a description asserts, in the order of their numbers. */
+export const ALL_CLAIMS: readonly Validator[] = [...CLAIMS, ...SCHEDULABILITY];
+
 /** Faults against what the description asserts: exit status 1, where those of VALIDATORS are 2. */
-export const claimFaults = (description: Description): Fault[] =>
-  [...CLAIMS, ...SCHEDULABILITY]
+export const claimFaults = (description: Description, claims: readonly Validator[] = ALL_CLAIMS): Fault[] =>
+  claims
     .flatMap((claim) => [...claim(description, { fileExists: () => true, images: [], firmware: [] })])
     .toSorted((a, b) => a.at.start - b.at.start);
 
@@ -71,6 +79,10 @@ export function analyse(description: Description, source: Source): Analysis {
   const faults = claimFaults(description);
   const reachable = new Map(names.map((name) => [name, graph.reachable(name)]));
   const components = componentsOf(description);
+  const forms = new Map(description.partitions.map(({ name, replicaOf }) => [name, replicaOf ?? name]));
+  /** As the description writes it: a form for all its replicas. */
+  const written = (some: readonly string[]): string =>
+    [...new Set(some.map((name) => forms.get(name) ?? name))].join(', ');
   const placed = (flow: Flow) => ({
     from: flow.from,
     to: flow.to,
@@ -90,10 +102,10 @@ export function analyse(description: Description, source: Source): Analysis {
       ...(fault.help === undefined ? {} : { help: fault.help }),
     })),
     assertions: description.assertions.map((one): AssertionResult => {
-      const said = `${one.from.join(', ')} -> ${one.to.join(', ')}`;
+      const said = `${written(one.from)} -> ${written(one.to)}`;
       const text =
         one.kind === 'only'
-          ? `only ${said} through ${one.through.join(', ')}`
+          ? `only ${said} through ${written(one.through)}`
           : `never ${said}${one.direct ? ' directly' : ''}`;
       const at = one.at[one.kind];
       const flows = one.from.some((from) => one.to.some((to) => from !== to && graph.path(from, to).length > 0));
@@ -105,9 +117,18 @@ export function analyse(description: Description, source: Source): Analysis {
       };
     }),
     partitions: names,
+    replicaOf: Object.fromEntries(
+      description.partitions.flatMap(({ name, replicaOf }) => (replicaOf ? [[name, replicaOf]] : [])),
+    ),
     flows: {
       direct: graph.flows.map(placed),
       transitive: Object.fromEntries(names.map((name) => [name, names.filter((to) => reachable.get(name)!.has(to))])),
+      bySchedule: Object.fromEntries(
+        names.map((name) => {
+          const plainly = graph.reachable(name, (node) => node !== CLOCK);
+          return [name, names.filter((to) => reachable.get(name)!.has(to) && !plainly.has(to))];
+        }),
+      ),
       separate: names.flatMap((one, i) =>
         names
           .slice(i + 1)

@@ -131,25 +131,31 @@ export function labelsDominate(description: Description): Fault[] {
 /** VS505: Replicas are separate: no chain of flows, the schedule included, joins two of them. */
 export function replicasAreSeparate(description: Description): Fault[] {
   const graph = new FlowGraph(description);
-  const told = new Set<string>();
-  return description.partitions.flatMap(({ name, replicaOf, at }): Fault[] => {
-    if (replicaOf === undefined || told.has(replicaOf)) return [];
-    const others = description.partitions.filter((other) => other.replicaOf === replicaOf && other.name !== name);
-    const path = others.map((other) => graph.path(name, other.name)).find((one) => one.length > 0);
-    if (path === undefined) return [];
-    told.add(replicaOf);
-    const between = path.slice(1).map((flow) => (flow.from === CLOCK ? 'the schedule' : `\`${flow.from}\``));
-    const joint = between.length === 0 ? '' : ` through ${between.join(' and ')}`;
-    return [
-      {
-        code: 'VS505',
-        at: at['replicas'],
-        sentence: `replicas of \`${replicaOf}\` are not separate: \`${name}\` reaches \`${path.at(-1)!.to}\`${joint}`,
-        path: hops(path),
-        help: 'give the partition between them replicas too, or make its channels one-way',
-      },
-    ];
+  const forms = new Set(description.partitions.flatMap(({ replicaOf }) => replicaOf ?? []));
+  const joined = [...forms].flatMap((form) => {
+    const [first, ...others] = description.partitions.filter(({ replicaOf }) => replicaOf === form);
+    const paths = others.map((other) => graph.path(first.name, other.name)).filter((path) => path.length > 0);
+    return paths.length === 0 ? [] : [{ form, at: first.at['replicas'], path: paths[0] }];
   });
+  // What joins one form joins the forms behind it too: a way that contains one that is told is not told again.
+  const told: Flow[][] = [];
+  return joined
+    .toSorted((a, b) => a.path.length - b.path.length)
+    .flatMap(({ form, at, path }): Fault[] => {
+      if (told.some((other) => other.every((flow) => path.includes(flow)))) return [];
+      told.push(path);
+      const between = path.slice(1).map((flow) => (flow.from === CLOCK ? 'the schedule' : `\`${flow.from}\``));
+      const joint = between.length === 0 ? '' : ` through ${between.join(' and ')}`;
+      return [
+        {
+          code: 'VS505',
+          at,
+          sentence: `replicas of \`${form}\` are not separate: \`${path[0].from}\` reaches \`${path.at(-1)!.to}\`${joint}`,
+          path: hops(path),
+          help: 'give the partition between them replicas too, or make its channels one-way',
+        },
+      ];
+    });
 }
 
 export const CLAIMS: readonly Validator[] = [

@@ -44,7 +44,8 @@ export function componentsOf({ partitions }: Description): Component[] {
         { kind: 'VMM', partition: name, falls: own, monolithic: all, dom0: all },
       ];
     }
-    const shared = form === 'driver' ? all : [name];
+    // Who drives a device is a driver, whatever its form: in both other ways it would sit with all the others.
+    const shared = form === 'driver' || devices.length > 0 ? all : [name];
     return [{ kind: form, partition: name, falls: own, monolithic: shared, dom0: shared }];
   });
   return [...rows, { kind: 'kernel', falls: all, monolithic: all, dom0: all }];

@@ -52,7 +52,7 @@ export function undeclaredWays(description: Description): Undeclared[] {
     const shortest = Math.min(...modes.map((mode) => mode.frame));
     const bits = Math.log2(new Set(may.switch).size + (may.switch.length === modes.length ? 0 : 1));
     const rate = (bits * 1e6) / shortest;
-    const sentence = `${name} may switch modes: it tells everybody at most ${+bits.toFixed(2)} bits a frame of ${formatTime(shortest)}, ${+rate.toFixed(1)} bit/s`;
+    const sentence = `${name} may switch modes: it tells everybody at most ${+bits.toFixed(2)} bit${bits === 1 ? '' : 's'} a frame of ${formatTime(shortest)}, ${+rate.toFixed(1)} bit/s`;
     ways.push({ kind: 'mode', partitions: [name], sentence, at: at['may.switch'] });
   }
   for (const partition of partitions) {

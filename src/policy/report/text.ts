@@ -1,6 +1,7 @@
 // The report of `virtsec check` as text for a terminal.
 import type { Analysis } from '../analysis/analysis.ts';
 import { formatSpan, formatTime } from '../quantities.ts';
+import { harmless } from '../source.ts';
 
 /** How the parts of the report are coloured; the same text without colours. */
 export interface Paint {
@@ -15,6 +16,17 @@ const list = (names: readonly string[], most = 8): string =>
     ? names.join(', ')
     : `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
 
+/** `sandbox ×4` for all replicas of a form. */
+function forms({ replicaOf }: Analysis, names: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(replicaOf[name] ?? name, (counts.get(replicaOf[name] ?? name) ?? 0) + 1);
+  return [...counts].map(([form, n]) => {
+    const whole = Object.values(replicaOf).filter((other) => other === form).length;
+    if (whole === 0) return form;
+    return n === whole ? `${form} ×${n}` : names.filter((name) => replicaOf[name] === form).join(', ');
+  });
+}
+
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 export function reportText(analysis: Analysis, paint: Paint): string {
@@ -28,6 +40,7 @@ export function reportText(analysis: Analysis, paint: Paint): string {
   return sections
     .filter((lines) => lines.length > 0)
     .flatMap((lines) => [...lines, ''])
+    .concat('')
     .join('\n');
 }
 
@@ -57,15 +70,19 @@ function flows({ partitions, flows }: Analysis, paint: Paint): string[] {
     const cells = partitions.map((to, j) => {
       if (from === to) return cell('-', j);
       if (direct.has(`${from} ${to}`)) return cell('■', j);
+      if (flows.bySchedule[from].includes(to)) return cell('~', j);
       return cell(flows.transitive[from].includes(to) ? '·' : ' ', j);
     });
     const number = wide ? `${String(i + 1).padStart(2)} ` : '';
     return `  ${number}${from.padEnd(width)}  ${cells.join('  ')}`.trimEnd();
   });
+  const hasSchedule = Object.values(flows.bySchedule).some((some) => some.length > 0);
   const separate = flows.separate.length;
   const pairs = (partitions.length * (partitions.length - 1)) / 2;
   return [
-    paint.title('Flows') + paint.dim('  the row tells the column: ■ directly, · through others, blank: never'),
+    paint.title('Flows') +
+      paint.dim('  the row tells the column: ■ directly, · through others, ') +
+      paint.dim(`${hasSchedule ? '~ by a switch of modes alone, ' : ''}blank: never`),
     `  ${wide ? '   ' : ''}${' '.repeat(width)}  ${heads.join('  ')}`,
     ...rows,
     `  ${paint.dim(`${separate} of ${count(pairs, 'pair')} ${separate === 1 ? 'is' : 'are'} wholly separate: no chain of flows joins them, in either direction`)}`,
@@ -104,12 +121,21 @@ function undeclared({ undeclared }: Analysis, paint: Paint): string[] {
   ];
 }
 
-function compromise({ compromise, partitions }: Analysis, paint: Paint): string[] {
-  const { components, takesAll, reach } = compromise;
+function compromise(analysis: Analysis, paint: Paint): string[] {
+  const { compromise, partitions, replicaOf } = analysis;
+  const { takesAll } = compromise;
+  // Of replicas the first stands for all.
+  const isFirst = (name: string | undefined): boolean =>
+    name === undefined ||
+    partitions.find((one) => replicaOf[one] === replicaOf[name] && replicaOf[one] !== undefined) === name ||
+    replicaOf[name] === undefined;
+  const components = compromise.components.filter(({ partition }) => isFirst(partition));
+  const reach = compromise.reach.filter(({ partition }) => isFirst(partition));
+  const title = (name: string): string => (replicaOf[name] === undefined ? name : `${name} (of ${replicaOf[name]})`);
   const falls = (names: readonly string[]): string =>
     names.length === partitions.length && partitions.length > 1 ? 'everything' : list(names, 3);
   const rows = components.map(({ kind, partition, falls: own, monolithic, dom0 }) => [
-    kind === 'kernel' ? 'kernel' : kind === 'VMM' ? `VMM of ${partition}` : `${kind} ${partition}`,
+    kind === 'kernel' ? 'kernel' : kind === 'VMM' ? `VMM of ${title(partition!)}` : `${kind} ${title(partition!)}`,
     falls(own),
     falls(monolithic),
     falls(dom0),
@@ -118,20 +144,21 @@ function compromise({ compromise, partitions }: Analysis, paint: Paint): string[
   const widths = heads.map((head, i) => Math.max(head.length, ...rows.map((row) => row[i].length)));
   const line = (cells: readonly string[]): string[] => cells.map((cell, i) => cell.padEnd(widths[i]));
   const alarm = (cell: string): string => (cell.startsWith('everything') ? paint.bad(cell) : cell);
+  const said = (names: readonly string[]): string => (names.length === 0 ? 'nobody' : list(forms(analysis, names)));
   const width = Math.max(...partitions.map((name) => name.length));
   return [
-    `${paint.title(line(heads).join('  ').trimEnd())}`,
-    ...rows.map((row) => line(row).map(alarm).join('  ').trimEnd()).map((text) => text),
-    `  One flaw takes everything in ${takesAll.virtsec} of ${components.length} components here, in ${takesAll.monolithic} of a monolith, in ${takesAll.dom0} with a dom0.`,
+    paint.title(line(heads).join('  ').trimEnd()),
+    ...rows.map((row) => line(row).map(alarm).join('  ').trimEnd()),
+    `  Of ${compromise.components.length} components ${takesAll.virtsec} takes everything when it falls, ${takesAll.monolithic} in a monolith, ${takesAll.dom0} with a dom0.`,
     '',
     paint.title('What a fallen partition can do'),
     ...reach.flatMap(({ partition, reads, writes, beyond, never, holds }) => [
-      `  ${partition.padEnd(width)}  says anything to ${writes.length === 0 ? 'nobody' : list(writes)}; hears ${reads.length === 0 ? 'nobody' : list(reads)}`,
-      ...(holds.length === 0 ? [] : [`  ${' '.repeat(width)}  has in its hands: ${holds.join('; ')}`]),
+      `  ${partition.padEnd(width)}  tells ${said(writes)}; hears ${said(reads)}`,
+      ...(holds.length === 0 ? [] : [`  ${' '.repeat(width)}  has in its hands: ${harmless(holds.join('; '))}`]),
       ...(beyond.length === 0
         ? []
-        : [`  ${' '.repeat(width)}  ${paint.dim(`only if those pass it on: ${list(beyond)}`)}`]),
-      ...(never.length === 0 ? [] : [`  ${' '.repeat(width)}  ${paint.dim(`never: ${list(never)}`)}`]),
+        : [`  ${' '.repeat(width)}  ${paint.dim(`only if those pass it on: ${said(beyond)}`)}`]),
+      ...(never.length === 0 ? [] : [`  ${' '.repeat(width)}  ${paint.dim(`never: ${said(never)}`)}`]),
     ]),
   ];
 }

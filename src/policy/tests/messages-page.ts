@@ -1,18 +1,8 @@
 // docs/messages.md: every message number with its rule, harvested from the sentences above the rules in the sources, and an
 // example from the corpus of wrong descriptions.
 import { globSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-const FAULTS = fileURLToPath(new URL('faults/', import.meta.url));
-
-/** Names of the wrong descriptions: `NNN-what`, NNN the number of their message. */
-export const faultNames = (): string[] =>
-  globSync(`${FAULTS}*.txt`)
-    .map((path) => basename(path, '.txt'))
-    .toSorted();
-
-export const faultPath = (name: string): string => `${FAULTS}${name}.txt`;
+import { faultMessage, faultNames } from './corpus.ts';
 
 const FOLDER = fileURLToPath(new URL('../', import.meta.url));
 
@@ -38,7 +28,7 @@ export function messagesPage(): string {
     .toSorted(([a], [b]) => Number(a) - Number(b))
     .map(([number, sentence]) => {
       const example = names.find((name) => name.startsWith(number))!;
-      const message = readFileSync(faultPath(example), 'utf8').split('=====\n')[1];
+      const message = faultMessage(example);
       return `## VS${number}\n\n${sentence}\n\n\`\`\`\n${message}\`\`\`\n`;
     });
   return `# Messages of a wrong system description
