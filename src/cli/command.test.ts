@@ -1,6 +1,6 @@
 // The command line as a whole: options, help, messages and exit statuses, in this process and through the launcher.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -202,4 +202,13 @@ test('what a description holds cannot act on the terminal that shows its faults'
   assert.ok(notes.includes('./no\ufffd[31mpe') && notes.includes('# \ufffd]0;title\ufffd'), notes);
   // oxlint-disable-next-line no-control-regex -- none is to be there
   assert.doesNotMatch(notes, /[\x00-\x08\x0b-\x1f]/);
+});
+
+test('a reader that goes away ends the command, without a word', async () => {
+  const child = spawn(process.execPath, [LAUNCHER, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let words = '';
+  child.stderr.on('data', (bytes: Buffer) => (words += bytes.toString()));
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  assert.deepEqual([status, words], [130, '']);
 });

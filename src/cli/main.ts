@@ -25,6 +25,9 @@ export const loadCommands = (): Promise<Command[]> =>
 export async function main(args: readonly string[]): Promise<never> {
   watchLauncher();
   hideExperimentalWarnings();
+  // A reader that is gone (`| head`) wants no more; what this process has started dies with it.
+  process.stdout.on('error', () => process.exit(EXIT.interrupted));
+  process.stderr.on('error', () => {});
   const io = processIo();
   process.exit(await execute(args, io));
 }
