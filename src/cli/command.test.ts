@@ -205,7 +205,11 @@ test('what a description holds cannot act on the terminal that shows its faults'
 });
 
 test('a reader that goes away ends the command, without a word', async () => {
-  const child = spawn(process.execPath, [LAUNCHER, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const MAIN = new URL('main.ts', import.meta.url).href;
+  // Output while the command is still at work.
+  const program = `const { main } = await import('${MAIN}'); void main(['doctor']); process.stdout.write('x');`;
+  const flags = ['--no-warnings', '--input-type=module', '-e', program];
+  const child = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
   child.stdout.destroy();
   let words = '';
   child.stderr.on('data', (bytes: Buffer) => (words += bytes.toString()));
