@@ -114,12 +114,15 @@ export class Bench {
   /** RAM was written behind the hart's back. */
   #written = false;
 
-  constructor(options: { clock?: 'host' | 'instructions'; bus?: Partial<Bus>; mode?: Mode } = {}) {
+  constructor(options: { clock?: 'host' | 'instructions'; bus?: Partial<Bus>; mode?: Mode; threshold?: number } = {}) {
     this.machine = Machine.create({
       harts: 1,
       ramBase: RAM,
       ramBytes: 16 << 20,
       clock: options.clock ?? 'instructions',
+      ...(options.threshold === undefined
+        ? {}
+        : { translate: options.threshold > 0 && { threshold: options.threshold } }),
     });
     this.hart = new Hart(this.machine, 0, { read: () => -1, write: () => false, time: () => 0, ...options.bus });
     this.#view = new DataView(this.machine.ram.buffer, this.machine.ram.byteOffset, this.machine.ram.byteLength);

@@ -481,7 +481,53 @@ export abstract class RegionTarget extends Target {
     this.end();
   }
   helper(name: string): void {
-    this.call(this.helpers.index(name));
+    if (name === 'mulhu' || name === 'mulh') this.#multiplyHigh(name === 'mulh');
+    else this.call(this.helpers.index(name));
+  }
+  /** High half of the product of the two values on the stack, from four products of halves. */
+  #multiplyHigh(signed: boolean): void {
+    const [a, b, low, middle] = ['a', 'b', 'low', 'middle'].map((name) => this.scratch(`multiply.${name}`, 'i64'));
+    const half = (local: number, high: boolean): void => {
+      this.get(local);
+      this.i64(high ? 32 : 0xffffffff);
+      this.op(high ? 'i64.shr_u' : 'i64.and');
+    };
+    this.set(b);
+    this.set(a);
+    half(a, true);
+    half(b, false);
+    this.op('i64.mul');
+    half(a, false);
+    half(b, false);
+    this.op('i64.mul');
+    this.i64(32);
+    this.op('i64.shr_u', 'i64.add');
+    this.set(low); // cannot overflow, and neither can the next sum
+    half(a, false);
+    half(b, true);
+    this.op('i64.mul');
+    half(low, false);
+    this.op('i64.add');
+    this.set(middle);
+    half(a, true);
+    half(b, true);
+    this.op('i64.mul');
+    half(low, true);
+    this.op('i64.add');
+    half(middle, true);
+    this.op('i64.add');
+    if (!signed) return;
+    for (const [x, y] of [
+      [a, b],
+      [b, a],
+    ]) {
+      // less the other factor, where this one is negative
+      this.get(x);
+      this.i64(63);
+      this.op('i64.shr_s');
+      this.get(y);
+      this.op('i64.and', 'i64.sub');
+    }
   }
   trapIfRaised(): void {
     this.loadHalf('TRAPPED');

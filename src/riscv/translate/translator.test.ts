@@ -1,0 +1,247 @@
+// Programs that the translator runs as the interpreter does, whatever the budget: same registers, same counts, after each run().
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Hart } from '../hart.ts';
+import {
+  a0,
+  a1,
+  add,
+  addi,
+  Bench,
+  bne,
+  csrrs,
+  csrrw,
+  CSR,
+  ebreak,
+  fence_i,
+  i,
+  jal,
+  jalr,
+  ld,
+  lui,
+  lw,
+  mret,
+  nop,
+  r,
+  ra,
+  RAM,
+  s0,
+  s1,
+  sd,
+  slli,
+  sw,
+  t0,
+  t1,
+  t2,
+  zero,
+} from '../tests/assembly.ts';
+
+const fld = (rd: number, rs1: number, offset: number): number => i(0x07, 3, rd, rs1, offset);
+const fdiv_d = (rd: number, rs1: number, rs2: number): number => r(0x53, 7, 0x0d, rd, rs1, rs2);
+const fadd_d = (rd: number, rs1: number, rs2: number): number => r(0x53, 7, 0x01, rd, rs1, rs2);
+
+interface State {
+  readonly why: string;
+  readonly pc: bigint;
+  readonly registers: readonly bigint[];
+  readonly instret: number;
+  readonly csrs: readonly bigint[];
+}
+function stateOf(bench: Bench, why: string): State {
+  const names = ['mstatus', 'mepc', 'mcause', 'mtval', 'fcsr'] as const;
+  const isFloatOn = (bench.csr('mstatus') & 0x6000n) !== 0n;
+  return {
+    why,
+    pc: bench.x(32),
+    registers: Array.from({ length: 65 }, (_, k) => bench.x(k)),
+    instret: bench.hart.instret,
+    csrs: names.filter((name) => name !== 'fcsr' || isFloatOn).map((name) => bench.csr(name)),
+  };
+}
+
+/** Runs a program in steps of each budget, interpreted and translated, until a breakpoint; returns the translating machine. */
+function compare(words: readonly number[], prepare: (bench: Bench) => void = () => {}, at = RAM): Bench {
+  let last: Bench | undefined;
+  for (const budget of [1, 2, 3, 7, 50, 100_000]) {
+    const benches = [0, 1].map((threshold) => new Bench({ threshold }));
+    for (const bench of benches) {
+      bench.program(words, at);
+      bench.pc(at);
+      prepare(bench);
+    }
+    for (let step = 0; ; step++) {
+      const [expected, got] = benches.map((bench) => stateOf(bench, bench.run(budget).why));
+      assert.deepEqual(got, expected, `budget ${budget}, step ${step}`);
+      if (expected.why === 'breakpoint') break;
+      assert.ok(step < 5000, 'the program does not end');
+    }
+    last = benches[1];
+  }
+  assert.ok((last?.hart.translated?.begun ?? 0) > 0, 'something was translated');
+  return last!;
+}
+
+void test('a loop with a call', () => {
+  const bench = compare([
+    addi(t0, zero, 50),
+    jal(ra, 16),
+    addi(t0, t0, -1),
+    bne(t0, zero, -8),
+    ebreak,
+    add(s0, s0, t0),
+    jalr(zero, ra, 0),
+  ]);
+  assert.equal(bench.x(s0), 1275n);
+});
+
+void test('recursion deeper than regions call each other', () => {
+  compare(
+    [
+      addi(a0, zero, 300),
+      jal(ra, 8),
+      ebreak,
+      // f(n) = n == 0 ? 0 : n + f(n - 1)
+      bne(a0, zero, 8),
+      jalr(zero, ra, 0),
+      addi(s1, s1, -16),
+      sd(ra, s1, 0),
+      sd(a0, s1, 8),
+      addi(a0, a0, -1),
+      jal(ra, -24),
+      ld(t0, s1, 8),
+      ld(ra, s1, 0),
+      addi(s1, s1, 16),
+      add(a0, a0, t0),
+      jalr(zero, ra, 0),
+    ],
+    (bench) => bench.x(s1, RAM + 0x10_0000),
+  );
+});
+
+void test('a trap in the middle of a region', () => {
+  const bench = compare([addi(t0, t0, 8), add(s0, s0, t0), lw(t1, t0, 0), add(s1, s1, t1), jal(zero, -16)], (bench_) =>
+    bench_.x(t0, RAM + (16 << 20) - 128),
+  );
+  assert.equal(bench.csr('mepc'), BigInt(RAM + 8));
+});
+
+void test('code that overwrites its own region, and the instruction behind the store', () => {
+  const bench = compare(
+    [
+      lw(t1, a1, 0),
+      addi(t0, zero, 20),
+      // the second store overwrites the instruction behind it: 1 becomes 5
+      sw(t1, a1, 64),
+      sw(t1, s1, 16),
+      addi(a0, a0, 1),
+      addi(t0, t0, -1),
+      bne(t0, zero, -12),
+      ebreak,
+    ],
+    (bench_) => {
+      bench_.x(a1, RAM + 0x200);
+      bench_.x(s1, RAM);
+      bench_.word(RAM + 0x200, addi(a0, a0, 5));
+    },
+  );
+  assert.equal(bench.x(a0), 100n);
+  assert.ok((bench.hart.translated?.dropped ?? 0) > 0);
+});
+
+void test('code written behind the region, and fence.i', () => {
+  compare(
+    [
+      addi(t0, zero, 30),
+      jal(ra, 28),
+      sw(t1, a1, 0),
+      addi(t1, t1, 0),
+      fence_i,
+      addi(t0, t0, -1),
+      bne(t0, zero, -20),
+      ebreak,
+      add(a0, a0, t0),
+      jalr(zero, ra, 0),
+    ],
+    (bench) => {
+      bench.x(a1, RAM + 32);
+      bench.x(t1, BigInt(addi(a0, a0, 3)));
+    },
+  );
+});
+
+void test('a loop over a page boundary, with an instruction on it', () => {
+  compare(
+    [nop, addi(s0, s0, 1), add(s1, s1, s0), addi(t0, t0, -1), bne(t0, zero, -12), ebreak],
+    (bench) => bench.x(t0, 40),
+    RAM + 0x1ff6,
+  );
+});
+
+void test('native floating point raises the same flags', () => {
+  const bench = compare(
+    [
+      lui(t1, 6),
+      csrrs(zero, CSR.mstatus, t1),
+      fld(0, a1, 0),
+      fld(1, a1, 8),
+      addi(t0, zero, 40),
+      fdiv_d(2, 0, 1),
+      fadd_d(0, 0, 2),
+      addi(t0, t0, -1),
+      bne(t0, zero, -12),
+      ebreak,
+    ],
+    (bench_) => {
+      bench_.x(a1, RAM + 0x300);
+      bench_.double(RAM + 0x300, 0x3ff0000000000000n);
+      bench_.double(RAM + 0x308, 0x4008000000000000n);
+    },
+  );
+  assert.equal(bench.csr('fflags'), 1n);
+});
+
+void test('traps and returns between modes, counted exactly', () => {
+  compare(
+    [
+      // M: to U at RAM + 0x40, and back on each ecall
+      addi(t0, zero, 20),
+      csrrw(zero, CSR.mtvec, a1),
+      csrrw(zero, CSR.mepc, s1),
+      mret,
+      ...Array<number>(12).fill(nop),
+      addi(a0, a0, 3),
+      0x73,
+      jal(zero, -8),
+    ],
+    (bench) => {
+      bench.csr('pmpaddr0', (1n << 54n) - 1n);
+      bench.csr('pmpcfg0', 0x1f);
+      bench.x(a1, RAM + 0x80);
+      bench.x(s1, RAM + 0x40);
+      bench.program(
+        [
+          csrrs(t2, CSR.mepc, zero),
+          addi(t2, t2, 4),
+          csrrw(zero, CSR.mepc, t2),
+          addi(t0, t0, -1),
+          bne(t0, zero, 8),
+          ebreak,
+          slli(t1, t0, 3),
+          mret,
+        ],
+        RAM + 0x80,
+      );
+    },
+  );
+});
+
+void test('another hart object over the same memory forgets the regions of the one before', () => {
+  const bench = new Bench({ threshold: 1 });
+  bench.program([addi(s0, s0, 1), jal(zero, -4)]);
+  bench.run(1001);
+  const next = new Hart(bench.machine, 0, { read: () => -1, write: () => false, time: () => 0 });
+  assert.equal(next.run(1000).why, 'budget');
+  assert.equal(next.instret, 2001);
+  assert.equal(next.readRegister(s0), 1001n);
+});
