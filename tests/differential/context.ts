@@ -124,7 +124,7 @@ export class Context {
 }
 
 /** QEMU 7.2 counts beyond the low word (mended in 8.0); tests/isa has it. */
-const MISTAKEN = 'ctzw';
+export const MISTAKEN = 'ctzw';
 
 const families = new Map<string, Instruction[]>();
 

@@ -12,10 +12,31 @@ import { doubleValue, floatValue, integerValue, singleValue } from './values.ts'
 
 /** What a kind of program is made of: how often each group comes. */
 const WEIGHTS = {
-  integer: { arithmetic: 30, refresh: 10, memory: 20, branch: 8, shortJump: 5, loop: 5, selfModifying: 2, illegal: 2 },
-  float: { float: 40, floatEdge: 10, refresh: 15, memory: 6, arithmetic: 4, branch: 3, loop: 4, toggleStatus: 1 },
+  integer: {
+    arithmetic: 30,
+    hotLoop: 4,
+    refresh: 10,
+    memory: 20,
+    branch: 8,
+    shortJump: 5,
+    loop: 5,
+    selfModifying: 2,
+    illegal: 2,
+  },
+  float: {
+    float: 40,
+    floatEdge: 10,
+    hotLoop: 3,
+    refresh: 15,
+    memory: 6,
+    arithmetic: 4,
+    branch: 3,
+    loop: 4,
+    toggleStatus: 1,
+  },
   memory: {
     memory: 30,
+    hotLoop: 4,
     atomic: 10,
     reservation: 10,
     refresh: 6,
@@ -68,7 +89,7 @@ const WEIGHTS = {
 
 export type Kind = keyof typeof WEIGHTS;
 
-const MAKERS: Readonly<Record<string, (c: Context) => void>> = { ...groups, ...privileged } as never;
+const MAKERS = { ...groups, ...privileged } as unknown as Readonly<Record<string, (c: Context) => void>>;
 
 /** Groups that seldom trap. */
 const QUIET: ReadonlySet<string> = new Set([
@@ -77,6 +98,7 @@ const QUIET: ReadonlySet<string> = new Set([
   'memory',
   'float',
   'float edge',
+  'hot loop',
   'branch',
   'loop',
   'jal',

@@ -1,7 +1,7 @@
 // Groups of unprivileged instructions: arithmetic, memory, atomics, floating point, control flow, code that changes.
 
-import { decode, INSTRUCTIONS } from './instructions.ts';
-import { type Context, familyInstructions, SPARED } from './context.ts';
+import { decode, decodeOperand, INSTRUCTIONS } from './instructions.ts';
+import { type Context, familyInstructions, MISTAKEN, SPARED } from './context.ts';
 import { DATA } from './layout.ts';
 import type { Item } from './program.ts';
 
@@ -239,6 +239,87 @@ export function loop(c: Context): void {
   c.add('loop', items);
 }
 
+/** The integer register that an instruction of the integer or float family writes, or 0. */
+function destination(word: number): number {
+  const instruction = decode(word);
+  if (instruction === undefined) return 0;
+  if (instruction.name === 'c.addi16sp') return 2;
+  const written = instruction.operands.find(
+    ({ name }) => ['rd', 'crd', 'rd_'].includes(name) || (name === 'rs1_' && instruction.size === 2),
+  );
+  return written === undefined ? 0 : decodeOperand(written, word);
+}
+
+/** A random instruction of these families that leaves some registers alone. */
+export function sparing(c: Context, families: Parameters<typeof familyInstructions>[0], busy: readonly number[]): Item {
+  for (;;) {
+    const item = c.random32(families);
+    if (item.kind === 'word' && !busy.includes(destination(item.word))) return item;
+  }
+}
+
+/** Rounds of a hot loop: enough for any threshold at which code is translated, few enough to stay in the data pages. */
+const HOT_ROUNDS = 40;
+
+/** A loop that runs often: it walks over data, branches, and calls a function that stands behind it. */
+export function hotLoop(c: Context): void {
+  const { random } = c;
+  const counter = c.register([1]);
+  const pointer = c.register([1, counter]);
+  const busy = [1, counter, pointer];
+  const group = c.nextIndex;
+  const rounds = random.between(5, HOT_ROUNDS);
+  const stride = random.pick(c.aligned ? [8, 16, 24, 64] : [1, 2, 4, 8, 8, 16, 24, 64]);
+  const items: Item[] = [
+    { kind: 'address', rd: pointer, offset: DATA + random.pick([SPARED, 0x2000, 0x2f00]) },
+    c.op('addi', counter, 0, rounds),
+  ];
+  const begin = items.length;
+  const calls: number[] = [];
+  for (let i = random.between(3, 10); i > 0; i--) {
+    switch (random.below(8)) {
+      case 0:
+      case 1:
+        items.push(c.op(random.pick(['lb', 'lhu', 'lw', 'lwu', 'ld']), c.register(busy, 0), memoryStep(c), pointer));
+        break;
+      case 2:
+        items.push(c.op(random.pick(['sb', 'sh', 'sw', 'sd']), c.register([], 0), memoryStep(c), pointer));
+        break;
+      case 3: {
+        // Over the next instruction.
+        const name = random.pick(['beq', 'bne', 'blt', 'bgeu']);
+        const target = { group, item: items.length + 2 };
+        items.push({ kind: 'branch', name, values: [c.register([], 0), c.register([], 0)], target });
+        items.push(sparing(c, ['integer'], busy));
+        break;
+      }
+      case 4:
+        calls.push(items.length);
+        items.push(c.op('addi', 0, 0, 0));
+        break;
+      case 5:
+        items.push(sparing(c, ['float'], busy));
+        break;
+      default:
+        items.push(sparing(c, ['integer'], busy));
+    }
+  }
+  items.push(c.op('addi', pointer, pointer, stride), c.op('addi', counter, counter, -1));
+  items.push({ kind: 'branch', name: 'bne', values: [counter, 0], target: { group, item: begin } });
+  // The function, which the loop's end jumps over.
+  const callee = items.length + 1;
+  const body = Array.from({ length: random.between(1, 4) }, () => sparing(c, ['integer'], busy));
+  items.push({ kind: 'branch', name: 'jal', values: [0], target: { group, item: callee + body.length + 1 } });
+  items.push(...body, random.one(2) ? c.op('c.jr', 1) : c.op('jalr', 0, 0, 1));
+  for (const at of calls) items[at] = { kind: 'branch', name: 'jal', values: [1], target: { group, item: callee } };
+  c.add('hot loop', items);
+}
+
+/** An offset that keeps a walk of HOT_ROUNDS strides within the data pages, and its accesses aligned where they must be. */
+function memoryStep(c: Context): number {
+  return c.aligned ? 8 * c.random.below(8) : c.random.below(64);
+}
+
 function otherPrime(c: Context, counter: number): number {
   return 8 + ((counter - 8 + c.random.between(1, 7)) % 8);
 }
@@ -275,7 +356,7 @@ export function illegal(c: Context): void {
     if (size === 2) word &= 0xffff;
     const instruction = decode(word);
     if (instruction !== undefined && instruction.family !== 'integer' && instruction.family !== 'float') continue;
-    if (peerHas(word)) continue;
+    if (peerHas(word) || instruction?.name === MISTAKEN) continue;
     c.add('illegal', [{ kind: 'word', word, size }]);
     return;
   }

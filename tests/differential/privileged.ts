@@ -1,6 +1,7 @@
 // Groups of privileged instructions: CSRs, traps, modes, interrupts, address translation, protection.
 
 import { type Context, SPARED } from './context.ts';
+import { sparing } from './groups.ts';
 import { DATA, MSIP, MTIME, MTIMECMP, RAM_BASE, TABLES } from './layout.ts';
 import { type Item, MACHINE, type Mode, SUPERVISOR, USER } from './program.ts';
 import { CSR } from './registers.ts';
@@ -527,6 +528,7 @@ export function timer(c: Context): void {
   ];
   const body = { group, item: items.length };
   items.push(
+    ...Array.from({ length: random.below(5) }, () => sparing(c, ['integer'], [other, count])),
     c.op(random.pick(['add', 'xor', 'sub', 'mul']), value, value, count),
     c.op('addi', count, count, -1),
     { kind: 'branch', name: 'bne', values: [count, 0], target: body },
