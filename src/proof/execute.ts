@@ -375,7 +375,9 @@ export class Execution {
     const values = returns.map((r) => r.value);
     const last = values.at(-1);
     const value =
-      last === undefined ? undefined : values.reduceRight((rest, v, i) => ite(returns[i].guard, v as Term, rest as Term), last);
+      last === undefined
+        ? undefined
+        : values.reduceRight((rest, v, i) => ite(returns[i].guard, v as Term, rest as Term), last);
     frame.returns.push({
       guard: and(frame.running, found),
       value: value === undefined ? undefined : T.substitute(value, loop.index, witness),
@@ -394,7 +396,11 @@ export class Execution {
     for (const r of loop.reads) {
       const written = loop.writes.get(r.place.table);
       if (written !== undefined && written.state === r.state && written.index !== r.index) {
-        throw new OutsideLanguage('one turn of a loop reads what another has written', this.#frame.fn.file, r.place.span);
+        throw new OutsideLanguage(
+          'one turn of a loop reads what another has written',
+          this.#frame.fn.file,
+          r.place.span,
+        );
       }
     }
     for (const [table, { state, base, index }] of loop.writes) {
@@ -407,7 +413,10 @@ export class Execution {
   #writeInLoop(loop: PointwiseLoop, state: State, table: string, index: Term, at: { readonly span: Span }): void {
     const base = baseOf(index, loop.index);
     if (base === undefined) {
-      throw this.#refuse('a loop with a variable number of turns writes at its index + an offset that it does not change', at);
+      throw this.#refuse(
+        'a loop with a variable number of turns writes at its index + an offset that it does not change',
+        at,
+      );
     }
     const other = loop.writes.get(table);
     if (other !== undefined && (other.index !== index || other.state !== state)) {
@@ -466,8 +475,19 @@ export class Execution {
         return e.op === '!' ? not(this.#condition_(e.value)) : T.bnot(this.#int(e.value));
       case 'logical': {
         const left = this.#condition_(e.left);
-        if (e.op === '&&') return left === FALSE ? FALSE : and(left, this.#under(left, () => this.#condition_(e.right)));
-        return left === TRUE ? TRUE : or(left, this.#under(not(left), () => this.#condition_(e.right)));
+        if (e.op === '&&')
+          return left === FALSE
+            ? FALSE
+            : and(
+                left,
+                this.#under(left, () => this.#condition_(e.right)),
+              );
+        return left === TRUE
+          ? TRUE
+          : or(
+              left,
+              this.#under(not(left), () => this.#condition_(e.right)),
+            );
       }
       case 'choice': {
         const test = this.#condition_(e.test);

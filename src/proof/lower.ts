@@ -139,7 +139,9 @@ class Lowering {
           };
         });
       case 'ReturnStatement':
-        return [{ kind: 'return', value: node['argument'] === null ? undefined : this.expression(node['argument']), span }];
+        return [
+          { kind: 'return', value: node['argument'] === null ? undefined : this.expression(node['argument']), span },
+        ];
       case 'IfStatement':
         return [
           {
@@ -292,7 +294,13 @@ class Lowering {
       case 'LogicalExpression': {
         const op = node['operator'] as string;
         if (op !== '&&' && op !== '||') throw this.refuse('no such operator in the language', node);
-        return { kind: 'logical', op, left: this.expression(node['left']), right: this.expression(node['right']), span };
+        return {
+          kind: 'logical',
+          op,
+          left: this.expression(node['left']),
+          right: this.expression(node['right']),
+          span,
+        };
       }
       case 'ConditionalExpression':
         return {

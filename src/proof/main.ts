@@ -80,6 +80,7 @@ async function main(): Promise<number> {
     files: {
       'core.ts': sha256(texts.core),
       'spec.ts': sha256(texts.spec),
+      'behaviour.ts': sha256(texts.behaviour),
       ...(built === undefined ? {} : { 'core.js': sha256(built) }),
     },
     theorems: Object.fromEntries(outcomes.map((o) => [o.theorem.name, count(o.theorem.name)])),

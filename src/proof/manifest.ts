@@ -25,7 +25,11 @@ export const sha256 = (text: string): string => createHash('sha256').update(text
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
 
 export function sources(): Sources {
-  return { core: read(`${FOLDER}/core.ts`), spec: read(`${FOLDER}/spec.ts`) };
+  return {
+    core: read(`${FOLDER}/core.ts`),
+    spec: read(`${FOLDER}/spec.ts`),
+    behaviour: read(`${FOLDER}/behaviour.ts`),
+  };
 }
 
 /** The program without positions and files, as text: two front ends must agree on it. */
@@ -41,7 +45,8 @@ export function fingerprint(program: Program): string {
 export function agreedProgram(texts: Sources): Program {
   const read = (front: FrontEnd) => readProgram(front, texts);
   const program = read('typescript');
-  if (fingerprint(read('javascript')) !== fingerprint(program)) throw new Error('the two front ends read different programs');
+  if (fingerprint(read('javascript')) !== fingerprint(program))
+    throw new Error('the two front ends read different programs');
   return program;
 }
 
@@ -51,5 +56,7 @@ export function builtCore(texts: Sources): string | undefined {
   const text = read(`dist/${FOLDER}/core.js`);
   const tree = acorn(text, { ecmaVersion: 2022, sourceType: 'module' }) as unknown as RawNode;
   const built = lower([{ name: 'core.ts', text, tree, mayImport: [] }]);
-  return fingerprint(built) === fingerprint(readProgram('typescript', { ...texts, spec: '' })) ? text : undefined;
+  return fingerprint(built) === fingerprint(readProgram('typescript', { ...texts, spec: '', behaviour: '' }))
+    ? text
+    : undefined;
 }

@@ -9,10 +9,11 @@ import type { Program, SourceFile } from './language.ts';
 
 export type FrontEnd = 'typescript' | 'javascript';
 
-/** The core and its specification, as TypeScript. */
+/** The core, what it must keep and who may see what (spec.ts), and what it does (behaviour.ts), as TypeScript. */
 export interface Sources {
   readonly core: string;
   readonly spec: string;
+  readonly behaviour: string;
 }
 
 /** What Node runs: the types are blanked, everything else stays where it is. */
@@ -35,5 +36,9 @@ export function readProgram(front: FrontEnd, sources: Sources): Program {
     const source = { name, text: front === 'javascript' ? emitted(text) : text };
     return { ...source, tree: treeOf(front, source), mayImport };
   };
-  return lower([file('core.ts', sources.core, []), file('spec.ts', sources.spec, ['./core.ts'])]);
+  return lower([
+    file('core.ts', sources.core, []),
+    file('spec.ts', sources.spec, ['./core.ts']),
+    file('behaviour.ts', sources.behaviour, ['./core.ts']),
+  ]);
 }

@@ -46,7 +46,7 @@ export class Question {
     this.hypotheses.push(...terms);
   }
   goal(label: string, term: Term): void {
-    if (term !== TRUE) this.goals.push({ label, term });
+    if (term !== TRUE && !this.goals.some((g) => g.term === term)) this.goals.push({ label, term });
   }
   /**
    * a = b. Two large choices of the same shape (of an unrolled loop) are compared part by part: that is more than is needed,

@@ -42,7 +42,11 @@ function native(name: 'z3' | 'cvc5', seconds: number): Solve {
       ...(model ? ['(get-model)'] : []),
       '',
     ].join('\n');
-    const { stdout, error } = spawnSync(name, COMMANDS[name](seconds), { input: text, encoding: 'utf8', maxBuffer: 1 << 28 });
+    const { stdout, error } = spawnSync(name, COMMANDS[name](seconds), {
+      input: text,
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+    });
     if (error !== undefined) throw error;
     const [first] = stdout.split('\n', 1);
     const verdict = first === 'unsat' || first === 'sat' ? first : 'unknown';
@@ -66,7 +70,8 @@ async function wasm(seconds: number): Promise<Solve> {
     Z3.solver_from_string(context, solver, smtLib(assertions, asked));
     const result = await Z3.solver_check(context, solver);
     const verdict = result === -1 ? 'unsat' : result === 1 ? 'sat' : 'unknown';
-    const model = verdict === 'sat' && asked.length > 0 ? Z3.model_to_string(context, Z3.solver_get_model(context, solver)) : '';
+    const model =
+      verdict === 'sat' && asked.length > 0 ? Z3.model_to_string(context, Z3.solver_get_model(context, solver)) : '';
     Z3.solver_dec_ref(context, solver);
     Z3.del_context(context);
     return { verdict, values: valuesOf(model, asked.length), milliseconds: performance.now() - from };

@@ -25,7 +25,9 @@ export async function load(texts: Sources): Promise<Code> {
 const ATTEMPTS = 12;
 /** A model of all hypotheses, the goal false; plans as small as there are. */
 async function findModel(program: Program, question: Question, goal: Goal, solve: Solve): Promise<Model | undefined> {
-  const small = [...program.fields.keys()].map((f) => and(sle(word(0), wordVar(`C.${f}`)), sle(wordVar(`C.${f}`), word(3))));
+  const small = [...program.fields.keys()].map((f) =>
+    and(sle(word(0), wordVar(`C.${f}`)), sle(wordVar(`C.${f}`), word(3))),
+  );
   const terms = [...question.assertions([goal], 2).terms, ...small];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const unknowns: Term[] = [];
@@ -212,11 +214,14 @@ class Replay {
       if (this.violation() === undefined) [this.s, this.t] = [s, t];
     };
     for (const p of differing(this.s, this.t)) attempt(() => put(this.t, p, valueAt(this.s, p)));
-    for (const p of places(this.s, (p) => !this.isPlan(p.name) && valueAt(this.s, p) !== 0)) {
-      attempt(() => {
-        if (valueAt(this.t, p) === valueAt(this.s, p)) put(this.t, p, 0);
-        put(this.s, p, 0);
-      });
+    // The plan first: most of what the solver put there means nothing.
+    for (const plan of [true, false]) {
+      for (const p of places(this.s, (p) => this.isPlan(p.name) === plan && valueAt(this.s, p) !== 0)) {
+        attempt(() => {
+          if (plan || valueAt(this.t, p) === valueAt(this.s, p)) put(this.t, p, 0);
+          put(this.s, p, 0);
+        });
+      }
     }
   }
   text(goal: Goal): string {
@@ -227,7 +232,9 @@ class Replay {
     const who = (u: number) =>
       u === Number(code['CLOCK']) ? 'CLOCK' : u === Number(code['HOST']) ? 'HOST' : `partition ${u}`;
     const wrong = this.violation();
-    const args = this.arguments().map(([name, value]) => `${name} = ${value}`);
+    const args = this.arguments()
+      .filter(([name]) => name !== 'op' || this.action.op === 'other')
+      .map(([name, value]) => `${name} = ${value}`);
     const a = this.run(s);
     const observes = theorem.name === 'WSC' || theorem.name === 'LR';
     const lines = [
@@ -236,11 +243,23 @@ class Replay {
       `  plan     ${shown(s, (p) => this.isPlan(p.name)).join(', ')}`,
       `  state    ${shown(s, (p) => !this.isPlan(p.name)).join(', ')}`,
       ...(this.two
-        ? [`  another  ${differing(s, t).map((p) => `${nameOf(p)} = ${valueAt(t, p)}`).join(', ')}: the same to ${who(this.caller)}${observes ? ` and ${who(this.observer)}` : ''}`]
+        ? [
+            `  another  ${differing(s, t)
+              .map((p) => `${nameOf(p)} = ${valueAt(t, p)}`)
+              .join(', ')}: the same to ${who(this.caller)}${observes ? ` and ${who(this.observer)}` : ''}`,
+          ]
         : []),
       `  action   ${this.action.name}(${args.join(', ')}) of ${who(this.caller)} gives ${String(a.result)}${this.two ? ` | ${String(this.run(t).result)}` : ''}`,
-      `  changes  ${differing(s, a.after).map((p) => `${nameOf(p)}: ${valueAt(s, p)} -> ${valueAt(a.after, p)}`).join(', ') || 'nothing'}`,
-      ...(observes ? [`  observer ${who(this.observer)}${theorem.name === 'LR' ? ', whom the policy does not let the caller reach' : ''}`] : []),
+      `  changes  ${
+        differing(s, a.after)
+          .map((p) => `${nameOf(p)}: ${valueAt(s, p)} -> ${valueAt(a.after, p)}`)
+          .join(', ') || 'nothing'
+      }`,
+      ...(observes
+        ? [
+            `  observer ${who(this.observer)}${theorem.name === 'LR' ? ', whom the policy does not let the caller reach' : ''}`,
+          ]
+        : []),
       wrong === undefined
         ? '  replay   does not show it: an unproved goal, not a refuted one'
         : `  replay   on the code that ships: ${wrong}`,
@@ -262,7 +281,9 @@ export async function tell(program: Program, texts: Sources, outcome: Outcome, s
     if (replay.violation() !== undefined) replay.shrink();
     const said = evaluator(model);
     return theorem.name === 'SAFE' && said(goal.term) === false
-      ? replay.text(goal).replace(/\n {2}replay.*$/, '\n  (SAFE is about every step on the way: the states above lead there)')
+      ? replay
+          .text(goal)
+          .replace(/\n {2}replay.*$/, '\n  (SAFE is about every step on the way: the states above lead there)')
       : replay.text(goal);
   }
   return `${theorem.name} ${action?.name ?? ''}: NOT PROVED, and no counterexample found: ${[...names].join('; ')}`;

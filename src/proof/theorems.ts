@@ -38,6 +38,11 @@ export function isPlan(program: Program): (name: string) => boolean {
   return (name) => !program.functions.has(`vis_${name}`) && !program.functions.has(`see_${name}`);
 }
 
+/** behaviour.ts has a word on the action. */
+export function isSpecified(program: Program, action: Action): boolean {
+  return [...program.functions.keys()].some((name) => name.startsWith(`${action.name}_`));
+}
+
 /** What the theorems of one action have in common. */
 class Setting {
   readonly program: Program;
@@ -144,6 +149,18 @@ class Setting {
     this.q.runs.push({ before, after });
     return { after, result, execution };
   }
+  /** behaviour.ts says what the action does. */
+  get isSpecified(): boolean {
+    return isSpecified(this.program, this.#given);
+  }
+  /** What behaviour.ts says of `name` (at `row`) after the action: the same as before, if nothing. */
+  expected(name: string, before: State, row?: Term): Term {
+    const { name: action, fn } = this.#given;
+    const says = `${action}_${name}`;
+    if (!this.program.functions.has(says)) return row === undefined ? before.field(name) : before.cell(name, row);
+    const args = fn.parameters.slice(1).filter((p) => p !== 'op');
+    return this.spec(says, before, ...args.map((p) => wordVar(p)), ...(row === undefined ? [] : [row]));
+  }
   /** The predicate of an execution whose scans must find nothing. */
   goalHolds(label: string, predicate: string, state: State, condition: Term): void {
     const execution = this.execution('goal');
@@ -195,31 +212,36 @@ export const THEOREMS: readonly Theorem[] = [
     x.q.assumeScans(boot);
     goalObligations(x.q, boot);
   }),
-  once('BOOT', 4, 'boot accepts such plans only as the specification says, and ends in the invariant; refusing, it changes nothing', (x) => {
-    const before = State.fresh(x.program, isPlan(x.program));
-    const after = before.copy();
-    const boot = x.execution('boot');
-    const result = boot.call('boot', [after]) ?? FALSE;
-    x.q.assumeScans(boot);
-    x.q.runs.push({ before, after });
-    const accepted = eq(result, x.constant('OK'));
-    x.goalHolds('plan', 'plan', after, accepted);
-    x.goalHolds('invariant', 'invariant', after, accepted);
-    for (const f of x.fields) x.q.goal(`refused: ${f}`, or(accepted, eq(after.field(f), before.field(f))));
-    for (const t of x.tables) {
-      const i = wordVar(`row.${t}`);
-      x.q.goal(`refused: ${t}`, or(accepted, eq(after.cell(t, i), before.cell(t, i))));
-    }
-  }),
+  once(
+    'BOOT',
+    4,
+    'boot accepts such plans only as the specification says, and ends in the invariant; refusing, it changes nothing',
+    (x) => {
+      const before = State.fresh(x.program, isPlan(x.program));
+      const after = before.copy();
+      const boot = x.execution('boot');
+      const result = boot.call('boot', [after]) ?? FALSE;
+      x.q.assumeScans(boot);
+      x.q.runs.push({ before, after });
+      const accepted = eq(result, x.constant('OK'));
+      x.goalHolds('plan', 'plan', after, accepted);
+      x.goalHolds('invariant', 'invariant', after, accepted);
+      for (const f of x.fields) x.q.goal(`refused: ${f}`, or(accepted, eq(after.field(f), before.field(f))));
+      for (const t of x.tables) {
+        const i = wordVar(`row.${t}`);
+        x.q.goal(`refused: ${t}`, or(accepted, eq(after.cell(t, i), before.cell(t, i))));
+      }
+    },
+  ),
   once('SPEC-SAFE', 24, 'the specification itself computes within the tables and within 32 bits', (x) => {
     x.assumePlan();
     const s = State.any(x.program, 'S', isPlan(x.program));
     for (const fn of x.program.functions.values()) {
-      if (fn.file.name !== 'spec.ts' || !fn.exported || fn.name.startsWith('inv_')) continue;
+      if (fn.file.name === 'core.ts' || !fn.exported || fn.name.startsWith('inv_')) continue;
       const execution = x.execution(fn.name);
-      const args = fn.parameters.map((name, i) => (i === 0 && takesState(fn) ? s : wordVar(`${fn.name}.${name}`)));
-      const table = fn.name.replace(/^[a-z]+_/, '');
-      const [, , row] = args;
+      const args = fn.parameters.map((name, i) => (i === 0 && takesState(fn) ? s : wordVar(name)));
+      const table = fn.name.replace(/^[a-zA-Z]+_/, '');
+      const row = args.at(-1);
       const known = x.program.tables.has(table) && row !== undefined && !(row instanceof State);
       execution.call(fn.name, args);
       x.q.assumeScans(execution);
@@ -251,31 +273,48 @@ export const THEOREMS: readonly Theorem[] = [
       );
     }
   }),
-  ofAction('WSC', 4, 'weak step consistency: what u sees afterwards depends only on what u and the caller saw', (x, s) => {
-    const t = x.state('T');
-    const u = wordVar('u');
-    x.q.seed(u);
-    x.q.assume(x.spec('flows', s, x.caller, u));
-    x.assumeSame(s, t, u);
-    x.assumeSame(s, t, x.caller);
-    x.goalSame(x.run(s, 'runS').after, x.run(t, 'runT').after, u);
-  }),
-  ofAction('LR', 4, 'local respect: nothing changes in what u sees unless the policy lets the caller reach u', (x, s) => {
-    const u = wordVar('u');
-    x.q.seed(u);
-    x.q.assume(not(x.spec('flows', s, x.caller, u)));
-    x.goalSame(s, x.run(s, 'run').after, u);
-  }),
+  ofAction(
+    'WSC',
+    4,
+    'weak step consistency: what u sees afterwards depends only on what u and the caller saw',
+    (x, s) => {
+      const t = x.state('T');
+      const u = wordVar('u');
+      x.q.seed(u);
+      x.q.assume(x.spec('flows', s, x.caller, u));
+      x.assumeSame(s, t, u);
+      x.assumeSame(s, t, x.caller);
+      x.goalSame(x.run(s, 'runS').after, x.run(t, 'runT').after, u);
+    },
+  ),
+  ofAction(
+    'LR',
+    4,
+    'local respect: nothing changes in what u sees unless the policy lets the caller reach u',
+    (x, s) => {
+      const u = wordVar('u');
+      x.q.seed(u);
+      x.q.assume(not(x.spec('flows', s, x.caller, u)));
+      x.goalSame(s, x.run(s, 'run').after, u);
+    },
+  ),
   ofAction('FRAME', 4, 'only such cells change as the caller may change', (x, s) => {
     const { after } = x.run(s, 'run');
     const c = x.caller;
     for (const f of x.fields) x.q.goal(f, or(x.spec(`may_${f}`, s, c), eq(s.field(f), after.field(f))));
     for (const t of x.tables) {
       const i = wordVar(`row.${t}`);
-      x.q.goal(
-        t,
-        or(not(x.q.inTable(t, i)), x.spec(`may_${t}`, s, c, i), eq(s.cell(t, i), after.cell(t, i))),
-      );
+      x.q.goal(t, or(not(x.q.inTable(t, i)), x.spec(`may_${t}`, s, c, i), eq(s.cell(t, i), after.cell(t, i))));
+    }
+  }),
+  ofAction('FSPEC', 4, 'results, and every cell afterwards, are as behaviour.ts says', (x, s) => {
+    if (!x.isSpecified) return;
+    const { after, result } = x.run(s, 'run');
+    if (result !== undefined) x.q.goalEqual('result', result, x.expected('result', s));
+    for (const f of x.fields) x.q.goal(f, eq(after.field(f), x.expected(f, s)));
+    for (const t of x.tables) {
+      const i = wordVar(`row.${t}`);
+      x.q.goal(t, implies(x.q.inTable(t, i), eq(after.cell(t, i), x.expected(t, s, i))));
     }
   }),
   ofAction('POLICY', 1, 'no action adds a flow to the policy', (x, s) => {

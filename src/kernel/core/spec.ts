@@ -88,7 +88,9 @@ export function plan(k: Kernel): boolean {
 
 // ---- invariant --------------------------------------------------------------------------------------------------------
 export function inv_system(k: Kernel): boolean {
-  return (k.mode === SYS_BIRTH || k.mode === SYS_RUN || k.mode === SYS_STOPPING) && k.status >= 0 && k.status <= MAX_STATUS;
+  return (
+    (k.mode === SYS_BIRTH || k.mode === SYS_RUN || k.mode === SYS_STOPPING) && k.status >= 0 && k.status <= MAX_STATUS
+  );
 }
 export function inv_partition(k: Kernel, p: number): boolean {
   const state = k.state[p];
