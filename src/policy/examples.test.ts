@@ -19,6 +19,13 @@ const read = (name: string, edit: (text: string) => string = (text) => text) => 
   return reading;
 };
 
+test('the example of docs/description.md checks', () => {
+  const page = readFileSync(new URL('../../docs/description.md', import.meta.url), 'utf8');
+  const { description, messages } = readDescription('page', /```yaml\n([^]*?)```/.exec(page)![1], host);
+  assert.deepEqual(messages, []);
+  assert.deepEqual(claimFaults(description!), []);
+});
+
 test('there are ten systems, each with its page', () => {
   assert.equal(names.length, 10);
   for (const name of names) {

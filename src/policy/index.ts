@@ -5,7 +5,7 @@ import { type Fault, Source } from './source.ts';
 import { parseTree } from './tree.ts';
 import { type Host, VALIDATORS, type Validator } from './validators.ts';
 
-export { type Analysis, analyse, claimFaults } from './analysis/analysis.ts';
+export { type Analysis, analyse, claimFaults, type Finding, findings } from './analysis/analysis.ts';
 export { notCarriedOut } from './carried-out.ts';
 export { type BootFiles, compilePlan, type TerminalChoice } from './compile.ts';
 export type { Channel, Description, GuestFiles, Partition } from './description.ts';
@@ -42,8 +42,17 @@ export function readDescription(
   if (description !== undefined && faults.length === 0) {
     for (const validator of validators) faults.push(...validator(description, host));
     if (faults.length === 0) return { description, source, messages: [] };
+    // Replicas share their text: what is wrong with one is told once.
+    if (description.partitions.some(({ replicaOf }) => replicaOf !== undefined)) keepFirst(faults);
   }
   return { source, messages: formatFaults(source, faults), faults };
+}
+
+/** Of faults with one number and one place, all but the first go. */
+function keepFirst(faults: Fault[]): void {
+  const key = ({ code, at }: Fault): string => `${code} ${at.start}`;
+  const first = faults.filter((fault, i) => faults.findIndex((other) => key(other) === key(fault)) === i);
+  faults.splice(0, faults.length, ...first);
 }
 
 /** The messages, in the order of the text. */

@@ -130,3 +130,18 @@ test('the nearest name is meant, and a far one is not', () => {
   assert.equal(nearest('wires', ['memory', 'harts']), undefined);
   assert.equal(nearest('a', ['b']), 'b');
 });
+
+test('what is wrong with the form of replicas is told once', () => {
+  const text = `
+virtsec: 1
+system: boxes
+partitions:
+  box: { guest: debian, replicas: 3 }
+  disk: { driver: block, replicas: 3, grants: { file: all.img } }
+channels:
+  root: { stream: box <-> disk, as: virtio-blk }
+`;
+  const { messages } = readDescription('x', text, host);
+  assert.equal(messages.length, 1);
+  assert.match(messages[0], /^x:6:55: error\[VS227\]: `all\.img` is also granted to `disk-1`/);
+});

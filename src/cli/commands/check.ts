@@ -1,5 +1,13 @@
 import { writeFileSync } from 'node:fs';
-import { analyse, claimFaults, formatFaults, PRESENCE, readDescription, VALIDATORS } from '../../policy/index.ts';
+import {
+  analyse,
+  claimFaults,
+  findings,
+  formatFaults,
+  PRESENCE,
+  readDescription,
+  VALIDATORS,
+} from '../../policy/index.ts';
 import { reportText } from '../../policy/report/text.ts';
 import { sarifLog } from '../../policy/report/sarif.ts';
 import { harmless } from '../../policy/source.ts';
@@ -47,13 +55,7 @@ Examples:
       const { faults } = reading;
       if (call.has('sarif')) io.out(json(sarifLog(source, faults, versions().virtsec)));
       if (call.has('json')) {
-        const told = faults.map((fault) => ({
-          code: fault.code,
-          place: source.place(fault.at),
-          sentence: fault.sentence,
-          ...(fault.help === undefined ? {} : { help: fault.help }),
-        }));
-        io.out(json({ schema: 'virtsec.check/1', holds: false, faults: told }));
+        io.out(json({ schema: 'virtsec.check/1', holds: false, faults: findings(source, faults) }));
       }
       if (call.has('sarif') || call.has('json')) return EXIT.usage;
       throw new Failure(EXIT.usage, reading.messages.join('\n\n'));
@@ -64,7 +66,7 @@ Examples:
     const svg = call.value('svg');
     if (svg !== undefined) writePicture(svg, picture(description, analysis, faults));
     if (call.has('sarif')) io.out(json(sarifLog(source, faults, versions().virtsec, warnings)));
-    else if (call.has('json')) io.out(json(analysis));
+    else if (call.has('json')) io.out(json({ ...analysis, warnings: findings(source, warnings) }));
     else {
       const { partitions, channels } = description;
       const size = `${partitions.length} partitions, ${channels.length} channels`;

@@ -73,6 +73,16 @@ export const claimFaults = (description: Description, claims: readonly Validator
     .flatMap((claim) => [...claim(description, { fileExists: () => true, images: [], firmware: [] })])
     .toSorted((a, b) => a.at.start - b.at.start);
 
+/** Faults as --json shows them. */
+export const findings = (source: Source, faults: readonly Fault[]): Finding[] =>
+  faults.map(({ code, at, sentence, path = [], help }) => ({
+    code,
+    place: source.place(at),
+    sentence,
+    path: path.map((hop) => ({ place: source.place(hop.at), sentence: hop.sentence })),
+    ...(help === undefined ? {} : { help }),
+  }));
+
 export function analyse(description: Description, source: Source): Analysis {
   const graph = new FlowGraph(description);
   const names = description.partitions.map(({ name }) => name);
@@ -94,13 +104,7 @@ export function analyse(description: Description, source: Source): Analysis {
     schema: 'virtsec.check/1',
     system: description.system,
     holds: faults.length === 0,
-    faults: faults.map((fault) => ({
-      code: fault.code,
-      place: source.place(fault.at),
-      sentence: fault.sentence,
-      path: (fault.path ?? []).map(({ at, sentence }) => ({ place: source.place(at), sentence })),
-      ...(fault.help === undefined ? {} : { help: fault.help }),
-    })),
+    faults: findings(source, faults),
     assertions: description.assertions.map((one): AssertionResult => {
       const said = `${written(one.from)} -> ${written(one.to)}`;
       const text =
