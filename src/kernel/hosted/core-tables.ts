@@ -71,4 +71,6 @@ export type CoreEvent =
       readonly systemStatus: number;
     }
   | { readonly event: 'shutdown'; readonly partition: number; readonly systemStatus: number }
+  /** Answer to the request of that name: nothing more will be told of this partition. */
+  | { readonly event: 'died'; readonly partition: number }
   | { readonly event: 'illegal'; readonly partition: number; readonly op: number };

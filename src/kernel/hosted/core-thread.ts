@@ -72,7 +72,13 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   const places = new FutexSet([...data.pages, data.bell]);
 
   // CLOCK_MONOTONIC in ms; performance.now() counts from an origin of its own but at the same rate.
-  const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  // An origin that is too late makes a frame longer; one that is too early (this thread was held up between the two looks)
+  // would let the sleep end before the frame does, again and again.
+  let origin = Infinity;
+  for (let i = 0; i < 16; i++) {
+    const first = performance.now();
+    origin = Math.min(origin, Number(process.hrtime.bigint()) / 1e6 - first);
+  }
   const now = () => origin + performance.now();
   let frameEnd = now() + FRAME_MS;
 
@@ -161,6 +167,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       else {
         core.died(k, request.partition);
         close(request.partition);
+        tell({ event: 'died', partition: request.partition });
       }
     }
   }

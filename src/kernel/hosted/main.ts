@@ -144,6 +144,7 @@ class System {
   #onCore(event: CoreEvent): void {
     switch (event.event) {
       case 'ready':
+      case 'died':
         break;
       case 'hello':
         this.#records[event.partition].hello = parseHello(event.text);

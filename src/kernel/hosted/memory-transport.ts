@@ -88,7 +88,12 @@ export async function openMemoryTransport(
     coreThread.once('error', reject);
     coreThread.once('message', () => resolve());
   });
-  coreThread.on('message', (event: CoreEvent) => events.core(event));
+  /** What is to be done once the core has told all that it had to tell of a partition. */
+  const onceTold = new Map<number, () => void>();
+  coreThread.on('message', (event: CoreEvent) => {
+    if (event.event === 'died') onceTold.get(event.partition)?.();
+    else events.core(event);
+  });
   coreThread.on('error', (error: Error) => events.broken(`core thread: ${error.message}`));
   const ask = (request: CoreRequest) => {
     coreThread.postMessage(request);
@@ -119,8 +124,10 @@ export async function openMemoryTransport(
       } else if (m.event === 'failed') {
         reject(new Error(`${plan.partitions[m.partition].name}: ${m.reason}`));
       } else if (m.event === 'ended') {
+        // Its last words come first, those to the core too: the death comes by another port, and could pass its EXIT.
+        const told = new Promise<void>((resolve) => onceTold.set(m.partition, resolve));
         ask({ request: 'died', partition: m.partition });
-        void lastWords[m.partition]().then(() => events.dead(m.partition, m.code, m.signal));
+        void Promise.all([lastWords[m.partition](), told]).then(() => events.dead(m.partition, m.code, m.signal));
       }
     });
   });
