@@ -74,14 +74,17 @@ const INNER_CSRS = new Set([
 const BRANCHES = new Set([NUMBER.beq, NUMBER.bne, NUMBER.blt, NUMBER.bge, NUMBER.bltu, NUMBER.bgeu]);
 const BLOCK_MOST = 200;
 
-const decoded = new Map<number, Instruction>();
+// A program has far fewer different instruction words than instructions: remember the latest by hash.
+const CACHE_BITS = 13;
+const cachedBits = new Int32Array(1 << CACHE_BITS);
+const cached: (Instruction | undefined)[] = Array<undefined>(1 << CACHE_BITS).fill(undefined);
 function decodeBits(bits: number): Instruction {
-  let instruction = decoded.get(bits);
-  if (!instruction) {
-    if (decoded.size > 50_000) decoded.clear();
-    instruction = decode(bits);
-    decoded.set(bits, instruction);
-  }
+  const slot = Math.imul(bits, 0x9e3779b1) >>> (32 - CACHE_BITS);
+  const known = cached[slot];
+  if (known !== undefined && cachedBits[slot] === bits) return known;
+  const instruction = decode(bits);
+  cachedBits[slot] = bits;
+  cached[slot] = instruction;
   return instruction;
 }
 

@@ -151,6 +151,7 @@ export class Region extends RegionTarget {
     this.dirty = block.dirty;
     this.floatDirty = block.floatDirty;
     this.singles = 0;
+    this.narrow = 0;
     const first = block.body.at(0) ?? ('by' in block.end ? block.end.by : undefined);
     if (first && isInTwo(first.at, first.instruction)) this.#requirePage((first.at + 1) >> 11, first.at);
     this.get(this.fuel);

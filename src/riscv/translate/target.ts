@@ -13,7 +13,7 @@ import type { Emit, Precision, System } from '../semantics/target.ts';
 import { Bytes } from '../wasm/encoder.ts';
 import type { FunctionBody } from '../wasm/encoder.ts';
 import { MEMORY } from '../wasm/opcodes.ts';
-import type { Memory, ValueType } from '../wasm/opcodes.ts';
+import type { Memory, Plain, ValueType } from '../wasm/opcodes.ts';
 import { nativeFloat } from './floating.ts';
 import type { Block, Code, Located, Place } from './graph.ts';
 import { BEHIND, BOXED, FLOAT, SIGNED } from './slow.ts';
@@ -42,6 +42,14 @@ const SUPERVISOR_WORDS: Readonly<Record<number, 'SSCRATCH' | 'SEPC' | 'SCAUSE' |
   0x143: 'STVAL',
 };
 
+const NARROW_LOGIC: Partial<Record<Name, Plain>> = { and: 'i32.and', or: 'i32.or', xor: 'i32.xor' };
+/** Instructions whose results are sign-extended 32-bit values. */
+const NARROW_RESULTS: ReadonlySet<Name> = new Set<Name>([
+  ...(['addiw', 'slliw', 'srliw', 'sraiw', 'roriw', 'addw', 'subw', 'sllw', 'srlw', 'sraw', 'rolw', 'rorw'] as const),
+  ...(['mulw', 'divw', 'divuw', 'remw', 'remuw', 'lb', 'lh', 'lw', 'lbu', 'lhu', 'lui', 'lui.x16', 'c.lui'] as const),
+  ...(['slt', 'sltu', 'slti', 'sltiu', 'sext.b', 'sext.h', 'zext.h', 'clz', 'ctz', 'cpop'] as const),
+]);
+
 /** Numbers of imported functions by name. */
 export interface Helpers {
   /** Whether the host has a fused multiply-add (`softfloat/fused.ts`). */
@@ -68,6 +76,8 @@ export abstract class RegionTarget extends Target {
   readonly #registers = new Map<number, number>();
   readonly #scratch = new Map<string, number>();
   readonly #ways = new Map<string, Way>();
+  /** Code of TLB checks by size and kind: it is the same each time. */
+  readonly #checks = new Map<string, Uint8Array>();
   readonly #unlikely: number[] = [];
 
   /** Virtual address of the region's page. */
@@ -89,6 +99,8 @@ export abstract class RegionTarget extends Target {
   /** Blocks whose floating-point instructions have shown that FS is on; those that have made it dirty. */
   readonly #floatBlocks = new Set<Block>();
   readonly #floatDirtyBlocks = new Set<Block>();
+  /** Registers that are known to hold sign-extended 32-bit values. */
+  protected narrow = 0;
   /** Registers whose value is known to be a boxed single, which a local of type f32 holds too. */
   singles = 0;
 
@@ -392,13 +404,44 @@ export abstract class RegionTarget extends Target {
     const { number } = this.instruction;
     const name = NAMES[number];
     if (name.startsWith('csr')) this.#csr(name);
+    else if (name in NARROW_LOGIC && this.#areNarrow()) this.#narrowLogic(NARROW_LOGIC[name]!);
     else if (!isFloat(number) || !nativeFloat(this, name)) SEMANTICS[number](this);
+    this.#noteNarrow(name);
     if (!isAtomic(number)) return;
     // its page may have lost its decoded page and its regions
     this.loadHalf('ATTENTION');
     this.unlikelyIf();
     this.#leaveBehind();
     this.end();
+  }
+  // Logic on sign-extended 32-bit values is done in 32 bits: so V8 finds the rotations in it.
+  #isNarrow(register: number): boolean {
+    return register === 0 || (this.narrow & (1 << register)) !== 0;
+  }
+  #areNarrow(): boolean {
+    const { rs1, rs2 } = this.instruction;
+    return this.#isNarrow(rs1) && this.#isNarrow(rs2);
+  }
+  #narrowLogic(operation: Plain): void {
+    this.rd(() => {
+      this.rs1Low();
+      this.rs2Low();
+      this.op(operation, 'i64.extend_i32_s');
+    });
+  }
+  #noteNarrow(name: Name): void {
+    const { rd, rs1, rs2, immediate } = this.instruction;
+    const written = usageOf(this.instruction).writes;
+    if (written === 0) return;
+    const isNarrow =
+      NARROW_RESULTS.has(name) ||
+      (name in NARROW_LOGIC && this.#isNarrow(rs1) && this.#isNarrow(rs2)) ||
+      ((name === 'andi' || name === 'ori' || name === 'xori') && this.#isNarrow(rs1)) ||
+      (name === 'andi' && immediate >= 0) ||
+      (name === 'addi' && (rs1 === 0 || (immediate === 0 && this.#isNarrow(rs1)))) ||
+      (name === 'add' && ((rs1 === 0 && this.#isNarrow(rs2)) || (rs2 === 0 && this.#isNarrow(rs1))));
+    if (isNarrow) this.narrow |= 1 << rd;
+    else this.narrow &= ~written;
   }
   #csr(name: Name): void {
     const { rd, rs1, immediate } = this.located.instruction;
@@ -679,6 +722,17 @@ export abstract class RegionTarget extends Target {
 
   /** Pushes 1 (i32) when the access to `va` misses the TLB or is misaligned; else `host` is its address. */
   #miss(log: number, store: boolean): void {
+    const key = `${log},${store}`;
+    const known = this.#checks.get(key);
+    if (known) {
+      this.code.append(known);
+      return;
+    }
+    const start = this.code.length;
+    this.#emitMiss(log, store);
+    this.#checks.set(key, this.code.view().slice(start));
+  }
+  #emitMiss(log: number, store: boolean): void {
     this.get(this.#va);
     this.get(this.#va);
     this.i64(9);

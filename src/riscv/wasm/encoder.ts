@@ -72,6 +72,19 @@ export class Bytes {
   }
 }
 
+/** Encodings of 64-bit constants: there are few, and BigInt arithmetic is slow. */
+const wideConstants = new Map<bigint, Uint8Array>();
+function wideConstant(value: bigint): Uint8Array {
+  let bytes = wideConstants.get(value);
+  if (!bytes) {
+    const encoded = new Bytes();
+    encoded.signed64(value);
+    bytes = encoded.view().slice();
+    if (wideConstants.size < 1000) wideConstants.set(value, bytes);
+  }
+  return bytes;
+}
+
 /** The body of one function. */
 export class Encoder {
   readonly code = new Bytes();
@@ -119,7 +132,7 @@ export class Encoder {
   i64(value: number | bigint): void {
     this.code.byte(0x42);
     if (typeof value === 'number' && value === (value | 0)) this.code.signed32(value);
-    else this.code.signed64(BigInt(value));
+    else this.code.append(wideConstant(BigInt(value)));
   }
   f32(value: number): void {
     this.code.byte(0x43);
