@@ -107,6 +107,19 @@ export function openPipeTransport(
     pipesOut[s].on('close', () => pipesIn[s].end());
   });
 
+  /** Those whose credit is spent. A frame ends for all at once: one that spends its own does not renew the others'. */
+  let muted: (() => void)[] = [];
+  function atNextFrame(goOn: () => void): void {
+    muted.push(goOn);
+    if (muted.length > 1) return;
+    setTimeout(() => {
+      core.tick(k);
+      const all = muted;
+      muted = [];
+      for (const goOnNow of all) goOnNow();
+    }, FRAME_MS);
+  }
+
   function listen(id: number, control: Duplex): void {
     tellers[id] = (news) => control.write(`${JSON.stringify(news)}\n`);
     control.on('error', () => control.destroy());
@@ -120,11 +133,10 @@ export function openPipeTransport(
           // Nothing more is read of it until its credit is whole again.
           waiting.unshift(line);
           control.pause();
-          setTimeout(() => {
-            core.tick(k);
+          atNextFrame(() => {
             control.resume();
             serveAll();
-          }, FRAME_MS);
+          });
           return;
         }
         if (result !== OK) {
