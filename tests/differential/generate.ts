@@ -1,8 +1,10 @@
 // A program from a seed.
 
+import * as access from './access.ts';
 import { Context, SPARED } from './context.ts';
 import * as groups from './groups.ts';
 import { encode, instructionNamed } from './instructions.ts';
+import * as interrupts from './interrupts.ts';
 import { DATA_BYTES, TRAP_LIMIT } from './layout.ts';
 import * as privileged from './privileged.ts';
 import { MACHINE, type Mode, type Program, SUPERVISOR, USER } from './program.ts';
@@ -89,7 +91,9 @@ const WEIGHTS = {
 
 export type Kind = keyof typeof WEIGHTS;
 
-const MAKERS = { ...groups, ...privileged } as unknown as Readonly<Record<string, (c: Context) => void>>;
+const MAKERS = { ...groups, ...privileged, ...interrupts, ...access } as unknown as Readonly<
+  Record<string, (c: Context) => void>
+>;
 
 /** Groups that seldom trap. */
 const QUIET: ReadonlySet<string> = new Set([
