@@ -212,8 +212,11 @@ function placeRows(
   const height = (id: string): number => byId.get(id)!.height;
   const at = new Map<string, number>();
   const centre = (id: string): number => at.get(id)! + height(id) / 2;
+  /** Of the tallest column, its boxes close together: no other needs to be taller. */
+  let tallest = 0;
   for (const column of columns) {
     const sum = column.reduce((total, id) => total + height(id) + ROW_GAP, -ROW_GAP);
+    tallest = Math.max(tallest, sum);
     let y = -sum / 2;
     for (const id of column) {
       at.set(id, y);
@@ -226,7 +229,7 @@ function placeRows(
       const wanted = column.map((id) => {
         const others = beside.filter((other) => near.get(id)!.has(other)).map(centre);
         const mean = others.length === 0 ? centre(id) : others.reduce((a, b) => a + b, 0) / others.length;
-        return mean - height(id) / 2;
+        return Math.min(Math.max(mean - height(id) / 2, -tallest / 2), tallest / 2 - height(id));
       });
       const tops: number[] = [];
       for (const [j, id] of column.entries()) {
