@@ -41,7 +41,14 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const programs = Array.from({ length: programsInBatch }, (_, i) => generate(first + i, i === programsInBatch - 1));
     const image = buildImage(programs);
     // QEMU is a process of its own, so the two run side by side.
-    const [expected, got] = await Promise.all([peer(image), subject(image)]);
+    let ram: [Uint8Array, Uint8Array];
+    try {
+      ram = await Promise.all([peer(image), subject(image)]);
+    } catch (error) {
+      options.onDifference?.(`the batch that begins with seed ${first} failed: ${String(error)}`);
+      return { ...total, differences: total.differences + 1 };
+    }
+    const [expected, got] = ram;
     const { compared, instructions, verdicts } = compareBatch(programs.length, expected, got);
     total = {
       instructions: total.instructions + instructions,
@@ -54,7 +61,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       const small = await shrink(programs[index], peer, subject);
       if (small) options.onDifference?.(explain(small.program, 0, small.difference, small.expected, small.got));
       else {
-        const outcomes = [expected, got].map((ram) => outcomeOf(ram, index).bytes);
+        const outcomes = ram.map((side) => outcomeOf(side, index).bytes);
         const report = explain(programs[index], index, difference, outcomes[0], outcomes[1]);
         options.onDifference?.(`only in its batch (first seed ${first}): ${report}`);
       }
