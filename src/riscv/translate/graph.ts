@@ -66,7 +66,13 @@ const numbers = (names: string): ReadonlySet<number> =>
   new Set(names.split(' ').map((name) => NUMBER[name as (typeof NAMES)[number]]));
 const SYSTEM = numbers('fence.i ecall ebreak mret sret wfi sfence.vma illegal');
 const CSRS = numbers('csrrw csrrs csrrc csrrwi csrrsi csrrci');
-/** CSRs whose instructions are translated: nothing but ATTENTION and FS tells that the region must be left. */
+/** Whether it may change FS. The immediate forms of set and clear do not reach it. */
+export function writesStatus({ number, rs1, immediate }: Instruction): boolean {
+  if (!CSRS.has(number) || (immediate !== 0x100 && immediate !== 0x300)) return false;
+  if (number === NUMBER.csrrw || number === NUMBER.csrrwi) return true;
+  return (number === NUMBER.csrrs || number === NUMBER.csrrc) && rs1 !== 0;
+}
+/** CSRs whose instructions are translated: nothing but ATTENTION tells that the region must be left. */
 const INNER_CSRS = new Set([
   1, 2, 3, 0x100, 0x104, 0x105, 0x106, 0x140, 0x141, 0x142, 0x143, 0x144, 0x14d, 0x180, 0x300, 0x304, 0x340, 0x341,
   0x342, 0x343, 0x344, 0xc00, 0xc01, 0xc02,
@@ -241,6 +247,8 @@ export interface Graph {
   readonly byPlace: ReadonlyMap<Place, Block>;
   readonly instructions: number;
   readonly floats: boolean;
+  /** It, or what it calls, may change mstatus.FS, if that is allowed in its mode. */
+  readonly changesStatus: boolean;
   /** Some loop has several entries. */
   readonly irreducible: boolean;
 }
@@ -283,10 +291,13 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
     }
   const blocks = reversePostOrder(first);
   const irreducible = dominators(blocks);
+  const changesStatus = blocks.some(
+    (block) => isCall(block) || block.body.some(({ instruction }) => writesStatus(instruction)),
+  );
   const floats = blocks.some(({ body }) => body.some(({ instruction }) => isFloat(instruction.number)));
   reach(blocks);
   flow(blocks);
-  return { blocks, byPlace, instructions, floats, irreducible };
+  return { blocks, byPlace, instructions, floats, changesStatus, irreducible };
 }
 
 function reversePostOrder(first: Block): Block[] {

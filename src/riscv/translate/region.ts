@@ -21,7 +21,7 @@ export class Region extends RegionTarget {
   readonly #graph: Graph;
 
   constructor(layout: Layout, hart: number, mode: number, code: Code, graph: Graph, helpers: Helpers) {
-    super(layout, hart, mode, code, graph.blocks[0], helpers);
+    super(layout, hart, mode, code, graph, helpers);
     this.#graph = graph;
   }
 

@@ -15,7 +15,8 @@ import type { FunctionBody } from '../wasm/encoder.ts';
 import { MEMORY } from '../wasm/opcodes.ts';
 import type { Memory, Plain, ValueType } from '../wasm/opcodes.ts';
 import { nativeFloat } from './floating.ts';
-import type { Block, Code, Located, Place } from './graph.ts';
+import { writesStatus } from './graph.ts';
+import type { Block, Code, Graph, Located, Place } from './graph.ts';
 import { BEHIND, BOXED, FLOAT, SIGNED } from './slow.ts';
 import { isAtomic, isFloat, usageOf } from './usage.ts';
 
@@ -31,7 +32,6 @@ const UNBEGUN = 16;
 
 const FCSR = 3;
 const SSTATUS = 0x100;
-const MSTATUS = 0x300;
 const SIE = 2;
 const SSTATUS_MASK = 0xc6122n;
 /** CSRs of S-mode that are plain words. */
@@ -89,6 +89,7 @@ export abstract class RegionTarget extends Target {
   protected readonly target = this.local('i64');
   protected readonly at = this.local('i32');
   #native: number | undefined;
+  readonly #changesStatus: boolean;
 
   // The block and instruction being translated
   protected current: Block;
@@ -104,8 +105,10 @@ export abstract class RegionTarget extends Target {
   /** Registers whose value is known to be a boxed single, which a local of type f32 holds too. */
   singles = 0;
 
-  constructor(layout: Layout, hart: number, mode: number, source: Code, first: Block, helpers: Helpers) {
+  constructor(layout: Layout, hart: number, mode: number, source: Code, graph: Graph, helpers: Helpers) {
     super(2);
+    const [first] = graph.blocks;
+    this.#changesStatus = mode !== 0 && graph.changesStatus;
     this.layout = layout;
     this.base = layout.hart[hart].base;
     this.#tlbs = layout.hart[hart].tlbs;
@@ -509,16 +512,12 @@ export abstract class RegionTarget extends Target {
     this.rd(() => this.get(old));
     if (!writes) return;
     if (immediate <= FCSR) this.loadNative();
-    this.loadHalf('ATTENTION');
-    if (immediate === SSTATUS || immediate === MSTATUS) {
-      // FS is looked at once
-      this.i32(0);
-      this.mem('i64.load', this.base + WORD.MSTATUS);
-      this.get(old);
-      this.op('i64.xor', 'i32.wrap_i64');
-      this.i32(0x6000);
-      this.op('i32.and', 'i32.or');
+    if (writesStatus(this.instruction)) {
+      // FS may be another
+      this.#floatBlocks.delete(this.current);
+      this.#floatDirtyBlocks.delete(this.current);
     }
+    this.loadHalf('ATTENTION');
     this.unlikelyIf();
     this.leave(this.nextPlace(), this.behind());
     this.end();
@@ -611,8 +610,9 @@ export abstract class RegionTarget extends Target {
 
   // ---- floating point (see also `floating.ts`)
 
-  /** Whether a block that certainly ran before this one is in the set. */
+  /** Whether a block that certainly ran before this one is in the set. Where FS may change only the block itself counts. */
   #ranBefore(set: ReadonlySet<Block>): boolean {
+    if (this.#changesStatus) return set.has(this.current);
     for (let block = this.current; ; block = block.dominator) {
       if (set.has(block)) return true;
       if (block.dominator === block) return false;
