@@ -1,4 +1,4 @@
-// Every rule that a description must keep beyond its shape, in the order of their numbers.
+// Every rule that a description must keep beyond its shape: each function that the modules of validators/ export.
 import * as channels from './validators/channels.ts';
 import * as claims from './validators/claims.ts';
 import * as faults from './validators/faults.ts';

@@ -64,7 +64,7 @@ export interface AssertionResult {
   readonly isEmpty: boolean;
 }
 
-/** Every rule of what a description asserts, in the order of their numbers. */
+/** Every rule of what a description asserts. */
 export const ALL_CLAIMS: readonly Validator[] = [...CLAIMS, ...SCHEDULABILITY];
 
 /** Faults against what the description asserts: exit status 1, where those of VALIDATORS are 2. */

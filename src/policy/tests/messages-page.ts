@@ -36,5 +36,8 @@ export function messagesPage(): string {
 Each message has a number, which stands here with the rule behind it and an example. (Written by \`scripts/messages.ts\`
 from the sources.)
 
+From VS501 on: what the description asserts does not hold (exit status 1). All others: the description is wrong (exit
+status 2); VS104 comes from \`virtsec run\` alone, and VS212 and VS229 are warnings of \`virtsec check\`.
+
 ${sections.join('\n')}`;
 }
