@@ -165,6 +165,29 @@ export const BUGS: readonly Bug[] = [
   bug('the end is told again and again', '  if (k.mode === SYS_STOPPING) return;\n', '', 'FRAME', 'SHUTDOWN'),
   bug('the end is a new birth', '  k.mode = SYS_STOPPING;', '  k.mode = SYS_BIRTH;', 'POLICY', 'SHUTDOWN'),
 
+  // ---- what nobody else can tell, but the documents promise
+  bug('calls are free', '  k.credit[p] -= cost;\n', '', 'FSPEC', 'NOTIFY'),
+  bug(
+    'unknown operations are fine',
+    '  if (op === OP_SHUTDOWN) return shutDown(k, p);\n  return E_OP;',
+    '  if (op === OP_SHUTDOWN) return shutDown(k, p);\n  return OK;',
+    'FSPEC',
+    'OTHER',
+  ),
+  bug('a bell without news', '    k.news[q] |= 1 << peerEndOf(k, p, e);\n', '', 'FSPEC', 'NOTIFY'),
+  bug('news without a bell', '    k.fx[q] |= FX_WAKE;\n  }\n  return OK;', '  }\n  return OK;', 'FSPEC', 'NOTIFY'),
+  bug(
+    'peers of the condemned are not told',
+    '    k.fx[p] |= FX_KILL;\n    bury(k, p);',
+    '    k.fx[p] |= FX_KILL;',
+    'FSPEC',
+    'OTHER',
+  ),
+  bug('peers of the dead are not told', '  if (!gone(k, p)) bury(k, p);\n', '', 'FSPEC', 'died'),
+  bug('the condemned are not killed', '    k.fx[p] |= FX_KILL;\n', '', 'FSPEC', 'LOG'),
+  bug('a dead peer is overlooked', 'mask |= 1 << e;', 'if (e > 0) mask |= 1 << e;', 'FSPEC', 'deadPeers'),
+  bug('a reset costs no more than a bell', 'op === OP_RESET || op === OP_LOG', 'op === OP_LOG', 'FSPEC', 'RESET'),
+
   // ---- the plan
   bug(
     'a quota is changed',

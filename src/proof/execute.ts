@@ -166,8 +166,8 @@ export class Execution {
       case 'if':
         this.#branch(
           this.#condition_(s.test),
-          () => this.#scoped(() => this.#run(s.then)),
-          () => this.#scoped(() => this.#run(s.otherwise)),
+          () => this.#scoped(() => this.#run(s.yes)),
+          () => this.#scoped(() => this.#run(s.no)),
         );
         return;
       case 'for':
@@ -491,13 +491,13 @@ export class Execution {
       }
       case 'choice': {
         const test = this.#condition_(e.test);
-        if (test === TRUE) return this.#evaluate(e.then);
-        if (test === FALSE) return this.#evaluate(e.otherwise);
-        const then = this.#under(test, () => this.#evaluate(e.then));
+        if (test === TRUE) return this.#evaluate(e.yes);
+        if (test === FALSE) return this.#evaluate(e.no);
+        const then = this.#under(test, () => this.#evaluate(e.yes));
         return ite(
           test,
           then,
-          this.#under(not(test), () => this.#evaluate(e.otherwise)),
+          this.#under(not(test), () => this.#evaluate(e.no)),
         );
       }
       case 'wrapped':

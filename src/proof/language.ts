@@ -55,8 +55,8 @@ export type Expression =
   | {
       readonly kind: 'choice';
       readonly test: Expression;
-      readonly then: Expression;
-      readonly otherwise: Expression;
+      readonly yes: Expression;
+      readonly no: Expression;
       readonly span: Span;
     }
   /** `(a + b) | 0`, `(a - b) | 0`: modulo 2^32. */
@@ -85,8 +85,8 @@ export type Statement =
   | {
       readonly kind: 'if';
       readonly test: Expression;
-      readonly then: readonly Statement[];
-      readonly otherwise: readonly Statement[];
+      readonly yes: readonly Statement[];
+      readonly no: readonly Statement[];
       readonly span: Span;
     }
   | { readonly kind: 'block'; readonly body: readonly Statement[]; readonly span: Span }

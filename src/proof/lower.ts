@@ -147,8 +147,8 @@ class Lowering {
           {
             kind: 'if',
             test: this.expression(node['test']),
-            then: this.block(node['consequent']),
-            otherwise: node['alternate'] === null ? [] : this.block(node['alternate']),
+            yes: this.block(node['consequent']),
+            no: node['alternate'] === null ? [] : this.block(node['alternate']),
             span,
           },
         ];
@@ -171,10 +171,10 @@ class Lowering {
     if (last?.type !== 'BreakStatement' && last?.type !== 'ReturnStatement') {
       throw this.refuse('a case ends with break or return', first);
     }
-    const then = body.filter((s) => s.type !== 'BreakStatement').flatMap((s) => this.statement(s));
+    const yes = body.filter((s) => s.type !== 'BreakStatement').flatMap((s) => this.statement(s));
     if (first['test'] === null) {
       if (others.length > 0) throw this.refuse('default is the last case', first);
-      return then;
+      return yes;
     }
     const test: Expression = {
       kind: 'binary',
@@ -183,7 +183,7 @@ class Lowering {
       right: this.expression(first['test']),
       span: this.span(first),
     };
-    return [{ kind: 'if', test, then, otherwise: this.switch_(node, others), span: this.span(first) }];
+    return [{ kind: 'if', test, yes, no: this.switch_(node, others), span: this.span(first) }];
   }
   for_(node: RawNode): Statement {
     const shape = '`for (let i = a; i < b; i++)` is the only loop';
@@ -306,8 +306,8 @@ class Lowering {
         return {
           kind: 'choice',
           test: this.expression(node['test']),
-          then: this.expression(node['consequent']),
-          otherwise: this.expression(node['alternate']),
+          yes: this.expression(node['consequent']),
+          no: this.expression(node['alternate']),
           span,
         };
       case 'BinaryExpression':

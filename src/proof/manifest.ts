@@ -18,6 +18,8 @@ export interface Manifest {
   readonly files: Readonly<Record<string, string>>;
   /** Theorem: for how many actions it holds. */
   readonly theorems: Readonly<Record<string, number>>;
+  /** Actions that behaviour.ts says nothing of: FSPEC does not hold of them. */
+  readonly unspecified: readonly string[];
   readonly solvers: readonly string[];
 }
 

@@ -46,19 +46,12 @@ export function smtLib(assertions: readonly Term[], asked: readonly Term[] = [])
   const shared = new Map<Term, string>();
   const reference = (t: Term): string => shared.get(t) ?? text(t);
   const text = (t: Term): string => {
-    switch (t.op) {
-      case 'true':
-      case 'false':
-        return t.op;
-      case 'const':
-        return literal(t.payload as number);
-      case 'var':
-        return quoted(t.payload as string);
-      case 'cell':
-        return `(${quoted(t.payload as string)} ${reference(t.args[0])})`;
-      default:
-        return `(${NAMES[t.op]} ${t.args.map(reference).join(' ')})`;
-    }
+    const name = t.payload as string;
+    if (t.op === 'true' || t.op === 'false') return t.op;
+    if (t.op === 'const') return literal(t.payload as number);
+    if (t.op === 'var') return quoted(name);
+    if (t.op === 'cell') return `(${quoted(name)} ${reference(t.args[0])})`;
+    return `(${NAMES[t.op]} ${t.args.map(reference).join(' ')})`;
   };
   // Depth first, without recursion: terms are deep.
   const done = new Set<Term>();

@@ -17,7 +17,7 @@ export type Solve = (assertions: readonly Term[], asked?: readonly Term[]) => Pr
 
 /** `ask_3 -> #x0000000a` of Z3's models, `(define-fun ask_3 () (_ BitVec 32) #b...)` of get-model. */
 function valuesOf(model: string, count: number): number[] {
-  const values = new Array<number>(count).fill(0);
+  const values = Array.from({ length: count }, () => 0);
   for (const [, index, digits] of model.matchAll(/\bask_(\d+)\b[^#]*#(x[0-9a-f]{8}|b[01]{32})/g)) {
     values[Number(index)] = Number(`0${digits}`) | 0;
   }
@@ -68,7 +68,7 @@ async function wasm(seconds: number): Promise<Solve> {
     Z3.solver_inc_ref(context, solver);
     // Never eval_smtlib2_string: it parses on another thread while its own caller releases the text.
     Z3.solver_from_string(context, solver, smtLib(assertions, asked));
-    const result = await Z3.solver_check(context, solver);
+    const result: number = await Z3.solver_check(context, solver);
     const verdict = result === -1 ? 'unsat' : result === 1 ? 'sat' : 'unknown';
     const model =
       verdict === 'sat' && asked.length > 0 ? Z3.model_to_string(context, Z3.solver_get_model(context, solver)) : '';

@@ -3,6 +3,7 @@
 import { emitted } from './parse.ts';
 import { evaluator } from './evaluate.ts';
 import { and, sle, walk, word, wordVar } from './term.ts';
+import { isPlan } from './theorems.ts';
 import type { Program } from './language.ts';
 import type { Model } from './evaluate.ts';
 import type { Outcome } from './prove.ts';
@@ -11,13 +12,14 @@ import type { Goal, Question } from './question.ts';
 import type { Solve } from './solver.ts';
 import type { Term } from './term.ts';
 
-type Kernel = Record<string, number | Int32Array>;
-type Code = Record<string, (...args: readonly unknown[]) => unknown> & { readonly Kernel: new () => Kernel };
+export type Kernel = Record<string, number | Int32Array>;
+export type Code = Record<string, (...args: readonly unknown[]) => unknown> & { readonly Kernel: new () => Kernel };
 
 /** The core and its specification, as Node would run them. */
 export async function load(texts: Sources): Promise<Code> {
-  const spec = emitted(texts.spec).replaceAll(/^import\b[^;]*;/gm, '');
-  const module = `${emitted(texts.core)}\n${spec}`;
+  const rest = [texts.spec, texts.behaviour].map((text) => emitted(text).replaceAll(/^import\b[^;]*;/gm, ''));
+  // One module: no two functions have the same name, the subset checker sees to that.
+  const module = [emitted(texts.core), ...rest].join('\n');
   return (await import(`data:text/javascript,${encodeURIComponent(module)}`)) as Code;
 }
 
@@ -25,9 +27,9 @@ export async function load(texts: Sources): Promise<Code> {
 const ATTEMPTS = 12;
 /** A model of all hypotheses, the goal false; plans as small as there are. */
 async function findModel(program: Program, question: Question, goal: Goal, solve: Solve): Promise<Model | undefined> {
-  const small = [...program.fields.keys()].map((f) =>
-    and(sle(word(0), wordVar(`C.${f}`)), sle(wordVar(`C.${f}`), word(3))),
-  );
+  const small = [...program.fields.keys()]
+    .filter(isPlan(program))
+    .map((f) => and(sle(word(0), wordVar(`C.${f}`)), sle(wordVar(`C.${f}`), word(3))));
   const terms = [...question.assertions([goal], 2).terms, ...small];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const unknowns: Term[] = [];

@@ -29,6 +29,13 @@ export function actionsOf(program: Program): Action[] {
       return [...operations, { name: 'OTHER', fn, op: 'other' }];
     });
 }
+/** An action on `state`, its other arguments unknown but for the operation's number. */
+export function argumentsOf({ fn, op }: Action, state: State): (Term | State)[] {
+  return fn.parameters.map((name, i): Term | State => {
+    if (i === 0) return state;
+    return name === 'op' && typeof op === 'number' ? word(op) : wordVar(name);
+  });
+}
 function operationsOf(program: Program): [name: string, op: number][] {
   return [...program.constants].filter(([name]) => name.startsWith('OP_'));
 }
@@ -137,14 +144,10 @@ class Setting {
     const { fn, op } = this.#given;
     const after = before.copy();
     const execution = this.execution(label);
-    const args = fn.parameters.map((name, i): Term | State => {
-      if (i === 0) return after;
-      return name === 'op' && typeof op === 'number' ? word(op) : wordVar(name);
-    });
     if (op === 'other') {
       for (const [, number] of operationsOf(this.program)) this.q.assume(not(eq(wordVar('op'), word(number))));
     }
-    const result = execution.call(fn.name, args);
+    const result = execution.call(fn.name, argumentsOf(this.#given, after));
     this.q.assumeScans(execution);
     this.q.runs.push({ before, after });
     return { after, result, execution };
