@@ -2,7 +2,7 @@
 // --solver=wasm|z3|cvc5   the solver; without it Z3 from npm
 // --only=INV,WSC --actions=NOTIFY   some of it (then no manifest)
 // --seconds=30   for one query      --no-cache     --dump=FOLDER   write the queries as SMT-LIB
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { boundOf } from './bound.ts';
@@ -117,8 +117,14 @@ async function main(): Promise<number> {
       .map((a) => a.name),
     solvers: [given.solver],
   };
+  // Further solvers that have proved the same files.
+  const known = existsSync(MANIFEST) ? (JSON.parse(readFileSync(MANIFEST, 'utf8')) as Manifest) : undefined;
+  if (known !== undefined && JSON.stringify(known.files) === JSON.stringify(manifest.files)) {
+    manifest.solvers.push(...known.solvers.filter((s) => s !== given.solver));
+    manifest.solvers.sort();
+  }
   writeFileSync(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`);
-  console.log(`\nproved: ${outcomes.length} theorems about core.ts ${manifest.files['core.ts']?.slice(0, 12)}`);
+  console.log(`\nproved: ${outcomes.length} statements about core.ts ${manifest.files['core.ts']?.slice(0, 12)}`);
   return 0;
 }
 
