@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 import { EXIT } from '../failure.ts';
-import { versions, versionText } from '../version.ts';
+import { coreText, versions, versionText } from '../version.ts';
 
 export const command: Command = {
   name: 'version',
@@ -8,7 +8,7 @@ export const command: Command = {
   summary: 'Show the versions of Virtsec and of the Node that runs it.',
   options: { json: { summary: 'one JSON document' } },
   run(call, io) {
-    io.out(call.has('json') ? `${JSON.stringify(versions())}\n` : `${versionText()}\n`);
+    io.out(call.has('json') ? `${JSON.stringify(versions())}\n` : `${versionText()}\n${coreText()}\n`);
     return Promise.resolve(EXIT.ok);
   },
 };
