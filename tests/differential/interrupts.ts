@@ -44,7 +44,7 @@ export function interrupt(c: Context): void {
       c.op('csrrc', c.register([bit]), CSR.sip, bit),
       c.op('csrrc', 0, CSR.sie, bit),
     ]);
-  } else c.add('interrupt in U', [c.op('csrrsi', c.register(), CSR.sip, 2)]);
+  } else c.add('interrupt in U', [c.op('csrrsi', c.register(), CSR.sip, c.interrupts & 0x200 ? 0 : 2)]);
 }
 
 function machineInterrupt(c: Context): void {

@@ -238,7 +238,7 @@ export function toggleStatus(c: Context): void {
   if (!c.machine) return;
   const { random } = c;
   const mask = c.register();
-  const returns = (c.medeleg & 4) === 0 ? MSTATUS.TSR : MSTATUS.TW;
+  const returns = (c.medeleg & 4) === 0 && c.space.satpMode === 0 ? MSTATUS.TSR : MSTATUS.TW;
   // Fences must not trap where translation is on: QEMU needs more of them than the architecture (wildJump).
   const virtual = c.space.satpMode === 0 ? MSTATUS.TVM : MSTATUS.TW;
   const bits = random.pick([virtual, MSTATUS.TW, returns, MSTATUS.FS, MSTATUS.FS, MSTATUS.SUM, MSTATUS.MXR]);
