@@ -60,6 +60,10 @@ export interface Block {
   reach: number;
   writes: number;
   floatWrites: number;
+  /** In a loop without calls and CSR instructions: no TLB entry that was good becomes wrong in it. */
+  steady: boolean;
+  /** Head of such a loop that is in no other one: its blocks. */
+  steadyLoop: readonly Block[];
 }
 
 const numbers = (names: string): ReadonlySet<number> =>
@@ -213,6 +217,8 @@ function makeBlock(at: Place, body: Located[], end: End): Block {
     reach: 0,
     writes: 0,
     floatWrites: 0,
+    steady: false,
+    steadyLoop: [],
   };
   block.dominator = block;
   return block;
@@ -297,6 +303,7 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
   const floats = blocks.some(({ body }) => body.some(({ instruction }) => isFloat(instruction.number)));
   reach(blocks);
   flow(blocks);
+  if (!irreducible) steadyLoops(blocks);
   return { blocks, byPlace, instructions, floats, changesStatus, irreducible };
 }
 
@@ -353,6 +360,27 @@ export function dominates(a: Block, b: Block): boolean {
   let block = b;
   while (block.order > a.order) block = block.dominator;
   return block === a;
+}
+
+function steadyLoops(blocks: readonly Block[]): void {
+  const predecessors = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
+  for (const block of blocks) for (const successor of block.successors) predecessors.get(successor)!.push(block);
+  const isSteady = (block: Block): boolean =>
+    !isCall(block) && !block.body.some(({ instruction }) => CSRS.has(instruction.number));
+  // in reverse post-order the head of an outer loop comes first
+  for (const head of blocks) {
+    const loop = new Set<Block>([head]);
+    const stack = predecessors.get(head)!.filter((block) => block.order >= head.order);
+    if (stack.length === 0) continue;
+    for (let block = stack.pop(); block !== undefined; block = stack.pop()) {
+      if (loop.has(block)) continue;
+      loop.add(block);
+      stack.push(...predecessors.get(block)!);
+    }
+    if (head.steady || ![...loop].every(isSteady)) continue;
+    head.steadyLoop = [...loop];
+    for (const block of loop) block.steady = true;
+  }
 }
 
 /** Fuel is looked at on entry, on backward edges and after calls: how far can control go without? */

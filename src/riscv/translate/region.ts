@@ -95,6 +95,7 @@ export class Region extends RegionTarget {
     const tree = (block: Block): void => {
       const joined = children.get(block)!.filter(merges);
       if (heads.has(block)) {
+        this.forgetPages(block.steadyLoop);
         loops.set(block, this.loop());
         within(block, joined);
         this.end();

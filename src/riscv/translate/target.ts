@@ -18,7 +18,7 @@ import { nativeFloat } from './floating.ts';
 import { writesStatus } from './graph.ts';
 import type { Block, Code, Graph, Located, Place } from './graph.ts';
 import { BEHIND, BOXED, FLOAT, SIGNED } from './slow.ts';
-import { isAtomic, isFloat, usageOf } from './usage.ts';
+import { accessOf, isAtomic, isFloat, usageOf } from './usage.ts';
 
 const FRM = WORD.FFLAGS + 4;
 /** `way`, on the way out: place in bytes from the page, biased, and bit 0 for the interpreter; flags; instructions not begun. */
@@ -49,6 +49,9 @@ const NARROW_RESULTS: ReadonlySet<Name> = new Set<Name>([
   ...(['mulw', 'divw', 'divuw', 'remw', 'remuw', 'lb', 'lh', 'lw', 'lbu', 'lhu', 'lui', 'lui.x16', 'c.lui'] as const),
   ...(['slt', 'sltu', 'slti', 'sltiu', 'sext.b', 'sext.h', 'zext.h', 'clz', 'ctz', 'cpop'] as const),
 ]);
+
+/** No virtual address lies in it: neither Sv39 and Sv48 nor bare addressing reach it. */
+const NO_PAGE = 1n << 62n;
 
 /** Numbers of imported functions by name. */
 export interface Helpers {
@@ -766,6 +769,77 @@ export abstract class RegionTarget extends Target {
     this.get(this.#host);
     this.op('i32.wrap_i64');
   }
+  /**
+   * An access to `va`: `fast` with its host address pushed, or `slow`; both leave a value of `type`. In steady loops the page that
+   * the same base register reached last is remembered: so no load of a TLB entry stands between an address and its data.
+   */
+  #access(log: number, store: boolean, type: 'void' | 'i64', slow: () => void, fast: () => void): void {
+    const { rs1 } = this.instruction;
+    if (!this.current.steady || rs1 === 0) {
+      this.#miss(log, store);
+      this.unlikelyIf(type);
+      slow();
+      this.else();
+      this.#pushHost();
+      fast();
+      this.end();
+      return;
+    }
+    const { page, distance } = this.#remembered(rs1, store);
+    const host = this.scratch('remembered', 'i32');
+    const done = this.block(type);
+    this.get(this.#va);
+    this.get(page);
+    this.op('i64.xor');
+    this.i64(-4096 + (1 << log) - 1);
+    this.op('i64.and', 'i64.eqz', 'i32.eqz');
+    this.unlikelyIf();
+    this.#miss(log, store);
+    this.unlikelyIf();
+    slow();
+    this.br(done);
+    this.end();
+    this.get(this.#va);
+    this.i64(-4096);
+    this.op('i64.and');
+    this.set(page);
+    this.#pushHost();
+    this.tee(host);
+    this.get(this.#va);
+    this.op('i32.wrap_i64', 'i32.sub');
+    this.set(distance);
+    this.else();
+    this.get(this.#va);
+    this.op('i32.wrap_i64');
+    this.get(distance);
+    this.op('i32.add');
+    this.set(host);
+    this.end();
+    this.get(host);
+    fast();
+    this.end();
+  }
+  /** Locals: the virtual page that a base register reached last, and host minus virtual address there. */
+  #remembered(register: number, store: boolean): { page: number; distance: number } {
+    const kind = store ? 'stored' : 'loaded';
+    return {
+      page: this.scratch(`page.${register}.${kind}`, 'i64'),
+      distance: this.scratch(`distance.${register}.${kind}`, 'i32'),
+    };
+  }
+  /** On the way into a steady loop: nothing is remembered. */
+  protected forgetPages(loop: readonly Block[]): void {
+    const pages = new Set<number>();
+    for (const { body } of loop)
+      for (const { instruction } of body) {
+        const access = accessOf(instruction.number);
+        if (access && instruction.rs1 !== 0) pages.add(this.#remembered(instruction.rs1, access === 'store').page);
+      }
+    for (const page of pages) {
+      this.i64(NO_PAGE);
+      this.set(page);
+    }
+  }
   /** After `region_load` or `region_store`: a trap, or a device or changed code that wants attention. */
   #leaveIfAsked(): void {
     this.loadHalf('LEAVE');
@@ -777,30 +851,27 @@ export abstract class RegionTarget extends Target {
     const { rd } = this.instruction;
     const isWritten = usageOf(this.instruction).writes !== 0;
     this.#accessAddress();
-    this.#miss(MEMORY[instruction][1], false);
-    this.unlikelyIf('i64');
-    this.get(this.#va);
-    // what rd is, should the access trap
-    if (!isWritten) this.i64(0);
-    else if (this.dirty & (1 << rd)) this.get(this.register(rd));
-    else {
-      this.i32(0);
-      this.mem('i64.load', this.base + X + rd * 8);
-    }
-    this.get(this.fuel);
-    this.i32(MEMORY[instruction][1] | (instruction.endsWith('_s') ? SIGNED : 0) | (this.behind() * BEHIND));
-    this.helper('region_load');
-    const value = isWritten ? this.register(rd) : this.scratch('loaded', 'i64');
-    this.set(value);
-    const before = this.dirty;
-    if (isWritten) this.dirty |= 1 << rd;
-    this.#leaveIfAsked();
-    this.dirty = before;
-    this.get(value);
-    this.else();
-    this.#pushHost();
-    this.mem(instruction);
-    this.end();
+    const slow = (): void => {
+      this.get(this.#va);
+      // what rd is, should the access trap
+      if (!isWritten) this.i64(0);
+      else if (this.dirty & (1 << rd)) this.get(this.register(rd));
+      else {
+        this.i32(0);
+        this.mem('i64.load', this.base + X + rd * 8);
+      }
+      this.get(this.fuel);
+      this.i32(MEMORY[instruction][1] | (instruction.endsWith('_s') ? SIGNED : 0) | (this.behind() * BEHIND));
+      this.helper('region_load');
+      const value = isWritten ? this.register(rd) : this.scratch('loaded', 'i64');
+      this.set(value);
+      const before = this.dirty;
+      if (isWritten) this.dirty |= 1 << rd;
+      this.#leaveIfAsked();
+      this.dirty = before;
+      this.get(value);
+    };
+    this.#access(MEMORY[instruction][1], false, 'i64', slow, () => this.mem(instruction));
   }
   /** flw (through `f32`, a local) and fld. */
   loadFloat(single: number | undefined): void {
@@ -808,42 +879,41 @@ export abstract class RegionTarget extends Target {
     const log = single === undefined ? 3 : 2;
     this.floatEnabled();
     this.#accessAddress();
-    this.#miss(log, false);
-    this.unlikelyIf();
-    this.get(this.#va);
-    if (this.floatDirty & (1 << rd)) {
-      this.get(this.floatRegister(rd));
-      this.op('i64.reinterpret_f64');
-    } else {
-      this.i32(0);
-      this.mem('i64.load', this.base + F + rd * 8);
-    }
-    this.get(this.fuel);
-    this.i32(log | FLOAT | (single === undefined ? 0 : BOXED) | (this.behind() * BEHIND));
-    this.helper('region_load');
-    this.op('f64.reinterpret_i64');
-    this.set(this.floatRegister(rd));
-    const before = this.floatDirty;
-    this.floatDirty |= 1 << rd;
-    this.#leaveIfAsked();
-    this.floatDirty = before;
-    if (single !== undefined) {
-      this.get(this.floatRegister(rd));
-      this.op('i64.reinterpret_f64', 'i32.wrap_i64', 'f32.reinterpret_i32');
-      this.set(single);
-    }
-    this.else();
-    this.#pushHost();
-    if (single === undefined) {
-      this.mem('f64.load');
+    const slow = (): void => {
+      this.get(this.#va);
+      if (this.floatDirty & (1 << rd)) {
+        this.get(this.floatRegister(rd));
+        this.op('i64.reinterpret_f64');
+      } else {
+        this.i32(0);
+        this.mem('i64.load', this.base + F + rd * 8);
+      }
+      this.get(this.fuel);
+      this.i32(log | FLOAT | (single === undefined ? 0 : BOXED) | (this.behind() * BEHIND));
+      this.helper('region_load');
+      this.op('f64.reinterpret_i64');
       this.set(this.floatRegister(rd));
-    } else {
-      this.mem('f32.load');
-      this.set(single);
-      this.box(single);
-      this.set(this.floatRegister(rd));
-    }
-    this.end();
+      const before = this.floatDirty;
+      this.floatDirty |= 1 << rd;
+      this.#leaveIfAsked();
+      this.floatDirty = before;
+      if (single !== undefined) {
+        this.get(this.floatRegister(rd));
+        this.op('i64.reinterpret_f64', 'i32.wrap_i64', 'f32.reinterpret_i32');
+        this.set(single);
+      }
+    };
+    this.#access(log, false, 'void', slow, () => {
+      if (single === undefined) {
+        this.mem('f64.load');
+        this.set(this.floatRegister(rd));
+      } else {
+        this.mem('f32.load');
+        this.set(single);
+        this.box(single);
+        this.set(this.floatRegister(rd));
+      }
+    });
     this.floatDirty |= 1 << rd;
     this.singles &= ~(1 << rd);
     this.floatWritten();
@@ -858,19 +928,18 @@ export abstract class RegionTarget extends Target {
   store(instruction: Memory, value: Emit): void {
     const log = MEMORY[instruction][1];
     this.#accessAddress();
-    this.#miss(log, true);
-    this.unlikelyIf();
-    this.get(this.#va);
-    value();
-    this.get(this.fuel);
-    this.i32(log | (this.behind() * BEHIND));
-    this.helper('region_store');
-    this.#leaveIfAsked();
-    this.else();
-    this.#pushHost();
-    value();
-    this.mem(instruction);
-    this.end();
+    const slow = (): void => {
+      this.get(this.#va);
+      value();
+      this.get(this.fuel);
+      this.i32(log | (this.behind() * BEHIND));
+      this.helper('region_store');
+      this.#leaveIfAsked();
+    };
+    this.#access(log, true, 'void', slow, () => {
+      value();
+      this.mem(instruction);
+    });
   }
   atomicAddress(log: 2 | 3, access: 'load' | 'store'): number {
     const host = this.scratch('host', 'i32');

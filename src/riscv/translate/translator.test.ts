@@ -178,6 +178,25 @@ void test('a loop over a page boundary, with an instruction on it', () => {
   );
 });
 
+void test('a loop over pages, whose accesses cross them too', () => {
+  const bench = compare(
+    [
+      addi(t0, zero, 60),
+      ld(t1, a1, 0),
+      add(t1, t1, t0),
+      sd(t1, a1, 7),
+      lw(t2, a1, 4),
+      add(s0, s0, t2),
+      addi(a1, a1, 509),
+      addi(t0, t0, -1),
+      bne(t0, zero, -28),
+      ebreak,
+    ],
+    (bench_) => bench_.x(a1, RAM + 0x4000),
+  );
+  assert.notEqual(bench.x(s0), 0n);
+});
+
 void test('native floating point raises the same flags', () => {
   const bench = compare(
     [

@@ -24,6 +24,8 @@ const FS3 = 32;
 const FD = 64;
 const FLOAT = 128;
 const ATOMIC = 256;
+const LOAD = 512;
+const STORE = 1024;
 
 class Notes extends Target {
   readonly shared = false;
@@ -44,8 +46,8 @@ class Notes extends Target {
   fs3 = (): void => this.#note(FS3);
   fd = (_: unknown, value: Emit): void => this.#note(FD, value);
   floatEnabled = (): void => this.#note(FLOAT);
-  load = (): void => this.#note(RS1);
-  store = (_: unknown, value: Emit): void => this.#note(RS1, value);
+  load = (): void => this.#note(RS1 | LOAD);
+  store = (_: unknown, value: Emit): void => this.#note(RS1 | STORE, value);
   atomicAddress = (): number => {
     this.#note(RS1 | ATOMIC);
     return 0;
@@ -85,3 +87,6 @@ export function usageOf({ number, rd, rs1, rs2, rs3 }: Instruction): Usage {
 }
 export const isFloat = (number: number): boolean => (OPERANDS[number] & FLOAT) !== 0;
 export const isAtomic = (number: number): boolean => (OPERANDS[number] & ATOMIC) !== 0;
+/** Whether it loads from or stores to rs1 + immediate. */
+export const accessOf = (number: number): 'load' | 'store' | undefined =>
+  OPERANDS[number] & LOAD ? 'load' : OPERANDS[number] & STORE ? 'store' : undefined;
