@@ -1,6 +1,8 @@
 // What was proved of which core: src/kernel/core/proved.json, written by `npm run prove` and read by `virtsec version`.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parse as acorn } from 'acorn';
 import { lower } from './lower.ts';
@@ -53,13 +55,18 @@ export function agreedProgram(texts: Sources): Program {
   return program;
 }
 
-/** The core as built into dist/, if it is there and says the same as `texts`. */
-export function builtCore(texts: Sources): string | undefined {
-  if (!existsSync(path.join(ROOT, 'dist', FOLDER, 'core.js'))) return undefined;
-  const text = read(`dist/${FOLDER}/core.js`);
+/** The core as `npm run build` emits it. Throws if it says something else than `texts`. */
+export function builtCore(texts: Sources): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-core-'));
+  const options = ['--ignoreConfig', '--target', 'esnext', '--module', 'nodenext', '--types', 'node'];
+  const tsc = path.join(ROOT, 'node_modules/.bin/tsc');
+  spawnSync(tsc, [...options, '--outDir', folder, path.join(ROOT, FOLDER, 'core.ts')], { stdio: 'inherit' });
+  const text = readFileSync(path.join(folder, 'core.js'), 'utf8');
+  rmSync(folder, { recursive: true });
   const tree = acorn(text, { ecmaVersion: 2022, sourceType: 'module' }) as unknown as RawNode;
   const built = lower([{ name: 'core.ts', text, tree, mayImport: [] }]);
-  return fingerprint(built) === fingerprint(readProgram('typescript', { ...texts, spec: '', behaviour: '' }))
-    ? text
-    : undefined;
+  if (fingerprint(built) !== fingerprint(readProgram('typescript', { ...texts, spec: '', behaviour: '' }))) {
+    throw new Error('the build of core.ts is another program than its source');
+  }
+  return text;
 }

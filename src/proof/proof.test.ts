@@ -5,7 +5,7 @@ import { evaluator } from './evaluate.ts';
 import { Execution } from './execute.ts';
 import { cover, explore, random } from './explore.ts';
 import { OutsideLanguage } from './language.ts';
-import { agreedProgram, fingerprint, sources } from './manifest.ts';
+import { agreedProgram, builtCore, fingerprint, sources } from './manifest.ts';
 import { readProgram } from './parse.ts';
 import { proveOne } from './prove.ts';
 import { smtLib } from './smt.ts';
@@ -79,6 +79,7 @@ describe('terms', () => {
 describe('the language', () => {
   test('both front ends read the same program, and ask the same', () => {
     agreedProgram(texts);
+    builtCore(texts); // throws if the build differs
     const formulas = (['typescript', 'javascript'] as const).map((front) => {
       const program = readProgram(front, texts);
       const action = actionsOf(program).find((a) => a.name === 'NOTIFY');

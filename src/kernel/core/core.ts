@@ -2,7 +2,7 @@
  * The separation core: a pure state machine over fixed tables. Everything that the kernel decides is decided here, and
  * everything that can be seen of a decision is in the tables. It reads no clock, does no I/O and allocates nothing.
  *
- * The language is a subset that will be proved (docs/design/kernel.md): one state class of Int32Arrays and ints, plain
+ * The language is the subset that is proved (docs/proof.md): one state class of Int32Arrays and ints, plain
  * functions, no strings, floats, closures, exceptions or imports. Loops have one of three shapes: a small constant trip
  * count, pointwise (a table written at the loop's own index), or scan (`if (bad(i)) return E`).
  *
