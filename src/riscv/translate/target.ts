@@ -2,7 +2,7 @@
 // which are loaded on entry and written back, where they may be dirty, on the ways out.
 
 import type { Instruction } from '../decode.ts';
-import { NAMES } from '../instructions.ts';
+import { NAMES, NUMBER } from '../instructions.ts';
 import type { Name } from '../instructions.ts';
 import { REGION } from '../interpret/entry.ts';
 import { FETCH_BYTES, FETCH_ENTRIES, FETCH_TLBS, F, HALF, WORD, X } from '../layout.ts';
@@ -52,6 +52,8 @@ const NARROW_RESULTS: ReadonlySet<Name> = new Set<Name>([
 
 /** No virtual address lies in it: neither Sv39 and Sv48 nor bare addressing reach it. */
 const NO_PAGE = 1n << 62n;
+/** A register that moves by so many bytes a round is soon in another page. */
+const LONG_STEP = 512;
 
 /** Numbers of imported functions by name. */
 export interface Helpers {
@@ -79,6 +81,8 @@ export abstract class RegionTarget extends Target {
   readonly #registers = new Map<number, number>();
   readonly #scratch = new Map<string, number>();
   readonly #ways = new Map<string, Way>();
+  /** Registers that take long steps, by block of a steady loop. */
+  readonly #striding = new Map<Block, number>();
   /** Code of TLB checks by size and kind: it is the same each time. */
   readonly #checks = new Map<string, Uint8Array>();
   readonly #unlikely: number[] = [];
@@ -775,7 +779,7 @@ export abstract class RegionTarget extends Target {
    */
   #access(log: number, store: boolean, type: 'void' | 'i64', slow: () => void, fast: () => void): void {
     const { rs1 } = this.instruction;
-    if (!this.current.steady || rs1 === 0) {
+    if (!this.current.steady || rs1 === 0 || this.#strides(rs1)) {
       this.#miss(log, store);
       this.unlikelyIf(type);
       slow();
@@ -819,6 +823,10 @@ export abstract class RegionTarget extends Target {
     fast();
     this.end();
   }
+  /** Whether a register takes long steps in the present loop, so that it seldom stays in a page. */
+  #strides(register: number): boolean {
+    return ((this.#striding.get(this.current) ?? 0) & (1 << register)) !== 0;
+  }
   /** Locals: the virtual page that a base register reached last, and host minus virtual address there. */
   #remembered(register: number, store: boolean): { page: number; distance: number } {
     const kind = store ? 'stored' : 'loaded';
@@ -830,6 +838,13 @@ export abstract class RegionTarget extends Target {
   /** On the way into a steady loop: nothing is remembered. */
   protected forgetPages(loop: readonly Block[]): void {
     const pages = new Set<number>();
+    let striding = 0;
+    for (const { body } of loop)
+      for (const { instruction } of body) {
+        const { number, rd, rs1, immediate } = instruction;
+        if (number === NUMBER.addi && rd === rs1 && Math.abs(immediate) >= LONG_STEP) striding |= 1 << rd;
+      }
+    for (const block of loop) this.#striding.set(block, striding);
     for (const { body } of loop)
       for (const { instruction } of body) {
         const access = accessOf(instruction.number);
