@@ -127,5 +127,7 @@ async function main(): Promise<number> {
   return 0;
 }
 
+// stripTypeScriptTypes is experimental, and Node says so in the middle of the table.
+process.removeAllListeners('warning');
 // The threads of Z3 never end by themselves.
 process.exit(await main());
