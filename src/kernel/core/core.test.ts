@@ -238,6 +238,32 @@ test('SHUTDOWN by whoever may tells everybody who is left', () => {
   assert.equal(core.takeEffects(k, OTHER), 0);
 });
 
+test('the end of the system is told once: whoever may shut down cannot ring everybody by repeating it', () => {
+  const k = running();
+  assert.equal(core.step(k, CONSOLE, core.OP_SHUTDOWN, 0), core.OK);
+  assert.equal(core.takeEffects(k, OTHER), core.FX_STOP);
+  assert.equal(core.step(k, CONSOLE, core.OP_SHUTDOWN, 0), core.OK);
+  core.stop(k);
+  assert.equal(core.takeEffects(k, OTHER), 0);
+});
+
+test('who has said HELLO is told while partitions are born, and no longer', () => {
+  const k = tables([{}, {}], []);
+  core.boot(k);
+  core.died(k, 1);
+  core.step(k, 0, core.OP_HELLO, 0);
+  assert.equal(core.allHeld(k), 1);
+  core.release(k);
+  assert.equal(core.allHeld(k), 0);
+});
+
+test('a partition that is not there has no effects, no news and no peers', () => {
+  const k = running();
+  for (const p of [-1, k.np, core.MAX_PARTITIONS, 1 << 30]) {
+    assert.deepEqual([core.takeEffects(k, p), core.takeNews(k, p), core.deadPeers(k, p)], [0, 0, 0]);
+  }
+});
+
 test('RESET counts and changes nobody else', () => {
   const k = running();
   const others = [view(k, CONSOLE), view(k, OTHER)];
