@@ -135,7 +135,9 @@ export function remap(c: Context): void {
 export function wildJump(c: Context): void {
   const { random } = c;
   const base = c.register([1]);
-  const place = random.pick(c.space.places);
+  // What programs store into the other pages may be a load, which would open user pages to S-mode (see below).
+  const safe = c.space.places.filter((place) => c.mode !== SUPERVISOR || place.spare || place.unanswered);
+  const place = random.pick(safe);
   const bare = c.space.satpMode === 0 || c.machine;
   const where = random.pick([2, 4, 4096 - 2, 4096 - 8]);
   if (bare && random.one(2)) {
