@@ -12,7 +12,7 @@ import type { FunctionBody, Label } from '../wasm/encoder.ts';
 import { isInTwo } from './graph.ts';
 import type { Block, Code, Graph, Place } from './graph.ts';
 import { RegionTarget } from './target.ts';
-import type { Helpers } from './target.ts';
+import type { Helpers } from './ways.ts';
 
 /** Calls of regions by regions; deeper ones return to the interpreter. */
 const MOST_DEPTH = 200;

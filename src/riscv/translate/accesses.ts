@@ -1,0 +1,295 @@
+// Loads, stores and atomics of a region: the TLB check inline, and pages that loops remember.
+
+import { NUMBER } from '../instructions.ts';
+import { F, WORD, X } from '../layout.ts';
+import type { Layout } from '../layout.ts';
+import type { Emit } from '../semantics/target.ts';
+import { MEMORY } from '../wasm/opcodes.ts';
+import type { Memory } from '../wasm/opcodes.ts';
+import type { Block, Code, Graph } from './graph.ts';
+import { BEHIND, BOXED, FLOAT, SIGNED } from './slow.ts';
+import { accessOf, usageOf } from './usage.ts';
+import { RegionWays } from './ways.ts';
+import type { Helpers } from './ways.ts';
+
+/** No virtual address lies in it: neither Sv39 and Sv48 nor bare addressing reach it. */
+const NO_PAGE = 1n << 62n;
+/** A register that moves by so many bytes a round is soon in another page. */
+const LONG_STEP = 512;
+
+export abstract class RegionAccesses extends RegionWays {
+  readonly #tlbs: number;
+  readonly #va = this.local('i64');
+  readonly #host = this.local('i64');
+  /** Registers that take long steps, by block of a steady loop. */
+  readonly #striding = new Map<Block, number>();
+  /** Code of TLB checks by size and kind: it is the same each time. */
+  readonly #checks = new Map<string, Uint8Array>();
+  /** Registers whose value is known to be a boxed single, which a local of type f32 holds too. */
+  singles = 0;
+
+  constructor(layout: Layout, hart: number, mode: number, source: Code, graph: Graph, helpers: Helpers) {
+    super(layout, hart, mode, source, graph, helpers);
+    this.#tlbs = layout.hart[hart].tlbs;
+  }
+
+  /** Makes FS dirty, if that has not been done; `certain`: this runs whenever the block does. */
+  abstract floatWritten(certain?: boolean): void;
+
+  /** Pushes 1 (i32) when the access to `va` misses the TLB or is misaligned; else `host` is its address. */
+  #miss(log: number, store: boolean): void {
+    const key = `${log},${store}`;
+    const known = this.#checks.get(key);
+    if (known) {
+      this.code.append(known);
+      return;
+    }
+    const start = this.code.length;
+    this.#emitMiss(log, store);
+    this.#checks.set(key, this.code.view().slice(start));
+  }
+  #emitMiss(log: number, store: boolean): void {
+    this.get(this.#va);
+    this.get(this.#va);
+    this.i64(9);
+    this.op('i64.shr_u', 'i32.wrap_i64');
+    this.i32((this.layout.tlbEntries - 1) * 8);
+    this.op('i32.and');
+    this.#bank(store);
+    this.op('i64.xor');
+    this.tee(this.#host);
+    this.i64(-(1n << BigInt(this.layout.addressBits)) + (1n << BigInt(log)) - 1n);
+    this.op('i64.and', 'i64.eqz', 'i32.eqz');
+  }
+  /** Loads the TLB entry whose offset in its table is on the stack. M-mode may access data as another mode (MPRV). */
+  #bank(store: boolean): void {
+    const { tlbBytes } = this.layout;
+    if (this.mode === 3) {
+      this.loadHalf('BANK');
+      this.op('i32.add');
+      this.mem('i64.load', store ? tlbBytes : 0);
+    } else this.mem('i64.load', this.#tlbs + this.mode * 2 * tlbBytes + (store ? tlbBytes : 0));
+  }
+  #accessAddress(): void {
+    this.rs1();
+    if (this.instruction.immediate !== 0) {
+      this.immediate();
+      this.op('i64.add');
+    }
+    this.set(this.#va);
+  }
+  #pushHost(): void {
+    this.get(this.#host);
+    this.op('i32.wrap_i64');
+  }
+  /**
+   * An access to `va`: `fast` with its host address pushed, or `slow`; both leave a value of `type`. In steady loops the page that
+   * the same base register reached last is remembered: so no load of a TLB entry stands between an address and its data.
+   */
+  #access(log: number, store: boolean, type: 'void' | 'i64', slow: () => void, fast: () => void): void {
+    const { rs1 } = this.instruction;
+    if (!this.current.steady || rs1 === 0 || this.#strides(rs1)) {
+      this.#miss(log, store);
+      this.unlikelyIf(type);
+      slow();
+      this.else();
+      this.#pushHost();
+      fast();
+      this.end();
+      return;
+    }
+    const { page, distance } = this.#remembered(rs1, store);
+    const host = this.scratch('remembered', 'i32');
+    const done = this.block(type);
+    this.get(this.#va);
+    this.get(page);
+    this.op('i64.xor');
+    this.i64(-4096 + (1 << log) - 1);
+    this.op('i64.and', 'i64.eqz', 'i32.eqz');
+    this.unlikelyIf();
+    this.#miss(log, store);
+    this.unlikelyIf();
+    slow();
+    this.br(done);
+    this.end();
+    this.get(this.#va);
+    this.i64(-4096);
+    this.op('i64.and');
+    this.set(page);
+    this.#pushHost();
+    this.tee(host);
+    this.get(this.#va);
+    this.op('i32.wrap_i64', 'i32.sub');
+    this.set(distance);
+    this.else();
+    this.get(this.#va);
+    this.op('i32.wrap_i64');
+    this.get(distance);
+    this.op('i32.add');
+    this.set(host);
+    this.end();
+    this.get(host);
+    fast();
+    this.end();
+  }
+  /** Whether a register takes long steps in the present loop, so that it seldom stays in a page. */
+  #strides(register: number): boolean {
+    return ((this.#striding.get(this.current) ?? 0) & (1 << register)) !== 0;
+  }
+  /** Locals: the virtual page that a base register reached last, and host minus virtual address there. */
+  #remembered(register: number, store: boolean): { page: number; distance: number } {
+    const kind = store ? 'stored' : 'loaded';
+    return {
+      page: this.scratch(`page.${register}.${kind}`, 'i64'),
+      distance: this.scratch(`distance.${register}.${kind}`, 'i32'),
+    };
+  }
+  /** On the way into a steady loop: nothing is remembered. */
+  protected forgetPages(loop: readonly Block[]): void {
+    const pages = new Set<number>();
+    let striding = 0;
+    for (const { body } of loop)
+      for (const { instruction } of body) {
+        const { number, rd, rs1, immediate } = instruction;
+        if (number === NUMBER.addi && rd === rs1 && Math.abs(immediate) >= LONG_STEP) striding |= 1 << rd;
+      }
+    for (const block of loop) this.#striding.set(block, striding);
+    for (const { body } of loop)
+      for (const { instruction } of body) {
+        const access = accessOf(instruction.number);
+        if (access && instruction.rs1 !== 0) pages.add(this.#remembered(instruction.rs1, access === 'store').page);
+      }
+    for (const page of pages) {
+      this.i64(NO_PAGE);
+      this.set(page);
+    }
+  }
+  /** After `region_load` or `region_store`: a trap, or a device or changed code that wants attention. */
+  #leaveIfAsked(): void {
+    this.loadHalf('LEAVE');
+    this.if();
+    this.leaveBehind();
+    this.end();
+  }
+  load(instruction: Memory): void {
+    const { rd } = this.instruction;
+    const isWritten = usageOf(this.instruction).writes !== 0;
+    this.#accessAddress();
+    const slow = (): void => {
+      this.get(this.#va);
+      // what rd is, should the access trap
+      if (!isWritten) this.i64(0);
+      else if (this.dirty & (1 << rd)) this.get(this.register(rd));
+      else {
+        this.i32(0);
+        this.mem('i64.load', this.base + X + rd * 8);
+      }
+      this.get(this.fuel);
+      this.i32(MEMORY[instruction][1] | (instruction.endsWith('_s') ? SIGNED : 0) | (this.behind() * BEHIND));
+      this.helper('region_load');
+      const value = isWritten ? this.register(rd) : this.scratch('loaded', 'i64');
+      this.set(value);
+      const before = this.dirty;
+      if (isWritten) this.dirty |= 1 << rd;
+      this.#leaveIfAsked();
+      this.dirty = before;
+      this.get(value);
+    };
+    this.#access(MEMORY[instruction][1], false, 'i64', slow, () => this.mem(instruction));
+  }
+  /** flw (through `f32`, a local) and fld. */
+  loadFloat(single: number | undefined): void {
+    const { rd } = this.instruction;
+    const log = single === undefined ? 3 : 2;
+    this.floatEnabled();
+    this.#accessAddress();
+    const slow = (): void => {
+      this.get(this.#va);
+      if (this.floatDirty & (1 << rd)) {
+        this.get(this.floatRegister(rd));
+        this.op('i64.reinterpret_f64');
+      } else {
+        this.i32(0);
+        this.mem('i64.load', this.base + F + rd * 8);
+      }
+      this.get(this.fuel);
+      this.i32(log | FLOAT | (single === undefined ? 0 : BOXED) | (this.behind() * BEHIND));
+      this.helper('region_load');
+      this.op('f64.reinterpret_i64');
+      this.set(this.floatRegister(rd));
+      const before = this.floatDirty;
+      this.floatDirty |= 1 << rd;
+      this.#leaveIfAsked();
+      this.floatDirty = before;
+      if (single !== undefined) {
+        this.get(this.floatRegister(rd));
+        this.op('i64.reinterpret_f64', 'i32.wrap_i64', 'f32.reinterpret_i32');
+        this.set(single);
+      }
+    };
+    this.#access(log, false, 'void', slow, () => {
+      if (single === undefined) {
+        this.mem('f64.load');
+        this.set(this.floatRegister(rd));
+      } else {
+        this.mem('f32.load');
+        this.set(single);
+        this.box(single);
+        this.set(this.floatRegister(rd));
+      }
+    });
+    this.floatDirty |= 1 << rd;
+    this.singles &= ~(1 << rd);
+    this.floatWritten();
+  }
+  /** The pattern (f64) of the single in a local. */
+  box(single: number): void {
+    this.get(single);
+    this.op('i32.reinterpret_f32', 'i64.extend_i32_u');
+    this.i64(-0x100000000n);
+    this.op('i64.or', 'f64.reinterpret_i64');
+  }
+  store(instruction: Memory, value: Emit): void {
+    const log = MEMORY[instruction][1];
+    this.#accessAddress();
+    const slow = (): void => {
+      this.get(this.#va);
+      value();
+      this.get(this.fuel);
+      this.i32(log | (this.behind() * BEHIND));
+      this.helper('region_store');
+      this.#leaveIfAsked();
+    };
+    this.#access(log, true, 'void', slow, () => {
+      value();
+      this.mem(instruction);
+    });
+  }
+  atomicAddress(log: 2 | 3, access: 'load' | 'store'): number {
+    const host = this.scratch('host', 'i32');
+    this.rs1();
+    this.set(this.#va);
+    this.#miss(log, access === 'store');
+    this.unlikelyIf('i32');
+    this.saveFuelHere();
+    this.get(this.#va);
+    this.i32(log);
+    this.i32(access === 'store' ? 1 : 0);
+    this.helper('atomic_address');
+    this.set(host);
+    this.trapIfRaised();
+    this.get(host);
+    this.else();
+    this.#pushHost();
+    this.end();
+    this.set(host);
+    return host;
+  }
+  reservation(field: 'RESERVATION' | 'RESERVED_VALUE', write?: Emit): void {
+    this.i32(0);
+    if (write) {
+      write();
+      this.mem('i64.store', this.base + WORD[field]);
+    } else this.mem('i64.load', this.base + WORD[field]);
+  }
+}
