@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { buildImage } from './batch.ts';
 import { runInEngine } from './engine.ts';
-import { FAULTS, faultyEngine } from './faults.ts';
+import { FAULTS, faultyEngine, TRANSLATOR_FAULTS } from './faults.ts';
 import { generate } from './generate.ts';
 import { compareBatch } from './judge.ts';
 import { qemuVersion, runInQemu } from './qemu.ts';
@@ -20,10 +20,11 @@ void test('every seeded fault is found', { skip }, async (context) => {
   const image = buildImage(programs);
   const expected = await runInQemu(image);
   assert.deepEqual(compareBatch(PROGRAMS, expected, await runInEngine(image)).verdicts, [], 'without a fault');
-  for (const fault of FAULTS) {
+  for (const fault of [...FAULTS, ...TRANSLATOR_FAULTS]) {
+    const threshold = TRANSLATOR_FAULTS.includes(fault) ? 1 : 0;
     // oxlint-disable-next-line no-await-in-loop
     await context.test(fault.about, async () => {
-      const got = await runInEngine(image, await faultyEngine(fault));
+      const got = await runInEngine(image, await faultyEngine(fault), { threshold });
       assert.notEqual(compareBatch(PROGRAMS, expected, got).verdicts.length, 0, 'not found');
     });
   }
