@@ -16,6 +16,8 @@ import type { Helpers } from './ways.ts';
 const NO_PAGE = 1n << 62n;
 /** A register that moves by so many bytes a round is soon in another page. */
 const LONG_STEP = 512;
+/** With more of them in a loop, registers run out, and remembering costs more than it saves. */
+const MOST_PAGES = 6;
 
 export abstract class RegionAccesses extends RegionWays {
   readonly #tlbs: number;
@@ -159,6 +161,10 @@ export abstract class RegionAccesses extends RegionWays {
         const access = accessOf(instruction.number);
         if (access && instruction.rs1 !== 0) pages.add(this.#remembered(instruction.rs1, access === 'store').page);
       }
+    if (pages.size > MOST_PAGES) {
+      for (const block of loop) this.#striding.set(block, -1);
+      return;
+    }
     for (const page of pages) {
       this.i64(NO_PAGE);
       this.set(page);
