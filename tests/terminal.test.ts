@@ -15,7 +15,8 @@ const DELAY_MS = 100;
 /** The line that the user's shell reads after the run, when the user types `hello`; and all that the terminal got. */
 async function shellReads(way: 'settle' | 'restore'): Promise<{ line: string; shown: string }> {
   const guest = `'${process.execPath}' --no-warnings '${path.join(ROOT, 'tests/terminal/guest.ts')}' ${way}`;
-  const shell = `${guest}; IFS= read -r line; echo "shell reads $(echo "$line" | od -An -c | tr -d ' \\n')."`;
+  const shell = `${guest}; IFS= read -r line; printf 'shell reads %s.\\n' "$(printf '%s\\n' "$line" | od -An -c | tr -d ' \\n')"`;
+  // printf, not echo: shells differ in what echo makes of a backslash.
   const child = spawn('script', ['-qfec', shell, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('close', resolve));
   let shown = '';
