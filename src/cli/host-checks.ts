@@ -114,7 +114,7 @@ function seccomp(): Finding {
     group: 'isolation',
     ok,
     found: ok ? 'filters, kill_process' : 'not in this kernel',
-    why: 'a partition that breaks out of V8 has only some 30 system calls left',
+    why: 'a partition that breaks out of V8 has only some 50 harmless system calls left',
     help: 'boot a kernel with CONFIG_SECCOMP_FILTER',
   };
 }

@@ -9,7 +9,7 @@ const LINES_PER_SECOND = 200;
 const READ_BYTES = 32 * 1024;
 const PAUSE_MS = 100;
 
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 /** Everything in a text that could act on a terminal becomes a replacement character; a tab stays. */
