@@ -22,7 +22,7 @@ export const W_LOCK = 8;
 export const W_WAKE = 16;
 /** K: number of operations answered; equals the doorbell's value when nothing is open. */
 export const W_ANSWERED = 17;
-/** K: result of the last operation: 0, or a negative E_ number. */
+/** K: result of the last operation: 0, or a negative E_ number. An operation that blocks is answered when it is over. */
 export const W_RESULT = 18;
 /** K: bit per stream end (by its index in PartitionStart.streams, 0..31): set by the kernel on news, cleared (atomic and) by the partition. */
 export const W_STREAM_NEWS = 19;
@@ -31,11 +31,18 @@ export const W_PEER_DEAD = 20;
 /** K: 1 = the system ends: finish, then EXIT; who has not after STOP_GRACE_MS is killed. */
 export const W_STOPPING = 21;
 export const STOP_GRACE_MS = 3000;
-/** P: text of LOG, or the layers of HELLO, UTF-8, W_ARG0 = bytes. */
+/** K: number of result words from W_OUT on. */
+export const W_OUT_COUNT = 22;
+/** P: text of LOG, or the layers of HELLO, UTF-8, W_ARG0 = bytes; message of SEND, WRITE, CALL and REPLY. */
 export const W_TEXT = 64;
 export const TEXT_BYTES = 2048;
+/** K: result words; a message that was received follows them (OUT_HEAD words on). */
+export const W_OUT = 576;
+export const OUT_HEAD = 4;
+/** Longest message of a port. */
+export const MESSAGE_BYTES = 1024;
 
-// ---- operations
+// ---- operations (docs/design/core.md, "Calls": arguments and results)
 export const OP_HELLO = 1;
 /** ARG0 = index of the stream end in PartitionStart.streams. */
 export const OP_NOTIFY = 2;
@@ -44,14 +51,75 @@ export const OP_EXIT = 3;
 export const OP_RESET = 4;
 export const OP_SHUTDOWN = 5;
 export const OP_LOG = 6;
+export const OP_TIME = 7;
+export const OP_WAIT = 8;
+/** Made by the kernel for a call that blocks; a partition need not. */
+export const OP_RESULT = 9;
+export const OP_SEND = 10;
+export const OP_RECEIVE = 11;
+export const OP_STATUS = 12;
+export const OP_WRITE = 13;
+export const OP_READ = 14;
+export const OP_SIGNAL = 15;
+export const OP_POLL = 16;
+export const OP_CALL = 17;
+export const OP_FETCH = 18;
+export const OP_REPLY = 19;
+export const OP_GRANT = 20;
+export const OP_SET_MODE = 21;
+export const OP_START = 22;
+export const OP_STOP = 23;
+export const OP_RESTART = 24;
+export const OP_RAISE = 25;
+export const OP_FAULTS = 26;
+export const OP_BEAT = 27;
+export const OP_AUDIT = 28;
+export const OP_STREAM = 29;
 
-// ---- results. A negative one other than E_BUDGET is an illegal call: the kernel ends the partition.
+// ---- results. E_OP, E_RIGHT and E_ARG are illegal calls, which the health monitor judges (by default: it stops the partition).
 export const OK = 0;
 export const E_OP = -1;
 export const E_RIGHT = -2;
 export const E_ARG = -3;
 /** The partition's call budget of this frame is spent. (Over the call page never seen: the answer waits for the next frame.) */
 export const E_BUDGET = -4;
+export const E_PLAN = -5;
+export const E_FULL = -6;
+export const E_EMPTY = -7;
+export const E_LIMIT = -8;
+/** (Over the call page never seen: a call that blocks is answered when it is done or its time is over.) */
+export const E_BLOCKED = -9;
+export const E_TIMEOUT = -10;
+export const E_RETRY = -11;
+export const E_PEER = -12;
+export const E_BUSY = -13;
+export const E_LATE = -14;
+export const E_CALLER = -15;
+export const E_STATE = -16;
+
+/** One end of a port, as the plan grants it. A program finds it by name and direction. */
+export interface PortEnd {
+  readonly name: string;
+  readonly kind: 'sampling' | 'queuing' | 'signal' | 'call';
+  readonly direction: 'out' | 'in';
+  /** Argument of the operations on it. A signal's `in` end has none: POLL takes the bits of `mask`. */
+  readonly handle: number;
+  /** Longest message. */
+  readonly bytes: number;
+  /** Signal, `in`: the bits that this signal may set. */
+  readonly mask?: number;
+  /** Queuing: messages that it holds, and whether a full one is told to the sender (`block`) or not (`drop`). */
+  readonly depth?: number;
+  readonly overflow?: 'block' | 'drop';
+  /** Sampling: how long a value counts as valid; call: how long a reply may take; both in ticks. */
+  readonly ticks?: number;
+}
+
+/** A partition that this one may start, stop and restart. */
+export interface ManagedPartition {
+  readonly name: string;
+  readonly handle: number;
+}
 
 export interface StreamEnd {
   readonly name: string;
@@ -61,6 +129,27 @@ export interface StreamEnd {
   readonly data?: number;
   readonly progress?: number;
   readonly pipe?: number;
+}
+
+/** One end of a channel that the core carries, or a right over another partition. */
+export interface PortEnd {
+  /** Name of the channel in the description; of `manage`: of the partition that may be started and stopped. */
+  readonly name: string;
+  readonly kind: 'queuing' | 'sampling' | 'signal' | 'call' | 'manage';
+  /** `out`: sender, writer, client, manager. `in`: receiver, reader, server. */
+  readonly direction: 'out' | 'in';
+  /** First argument of the operations on it. (`in` of a signal has none: POLL takes `bits`.) */
+  readonly handle: number;
+  /** Longest message, 1 to MESSAGE_BYTES; signal, manage: 0. */
+  readonly bytes: number;
+  /** signal: its bits, side by side, in the word that POLL and SIGNAL speak of. */
+  readonly bits?: number;
+  /** queuing: places in the queue. */
+  readonly depth?: number;
+  readonly overflow?: 'drop' | 'block';
+  /** call: the longest wait for a reply; sampling: the age up to which a value is valid; in microseconds. */
+  readonly within?: number;
+  readonly refresh?: number;
 }
 
 /** Isolation layers, in the order in which they come to stand. */
@@ -113,6 +202,17 @@ export interface PartitionStart {
   readonly harts: number;
   readonly config: Readonly<Record<string, unknown>>;
   readonly streams: readonly StreamEnd[];
+  readonly ports: readonly PortEnd[];
+  /** Microseconds of one tick, in which the core counts waits, ages and TIME. */
+  readonly tick: number;
+  /** Why it was loaded. `warm`: what it had written to its files still stands. */
+  readonly startKind: 'boot' | 'warm' | 'cold';
+  /** Names of the schedule's modes by their numbers; empty: it has no right to switch them. */
+  readonly modes: readonly string[];
+  /** Partitions that it may AUDIT. */
+  readonly audits: readonly { readonly name: string; readonly partition: number }[];
+  /** How often it must BEAT, in microseconds. */
+  readonly beat?: number;
   readonly files: Readonly<Record<string, number>>;
   readonly terminal?: { readonly input: number; readonly output: number };
   /** Memory form: read end of the wake pipe (a byte for each wake). */
