@@ -97,30 +97,6 @@ export const E_LATE = -14;
 export const E_CALLER = -15;
 export const E_STATE = -16;
 
-/** One end of a port, as the plan grants it. A program finds it by name and direction. */
-export interface PortEnd {
-  readonly name: string;
-  readonly kind: 'sampling' | 'queuing' | 'signal' | 'call';
-  readonly direction: 'out' | 'in';
-  /** Argument of the operations on it. A signal's `in` end has none: POLL takes the bits of `mask`. */
-  readonly handle: number;
-  /** Longest message. */
-  readonly bytes: number;
-  /** Signal, `in`: the bits that this signal may set. */
-  readonly mask?: number;
-  /** Queuing: messages that it holds, and whether a full one is told to the sender (`block`) or not (`drop`). */
-  readonly depth?: number;
-  readonly overflow?: 'block' | 'drop';
-  /** Sampling: how long a value counts as valid; call: how long a reply may take; both in ticks. */
-  readonly ticks?: number;
-}
-
-/** A partition that this one may start, stop and restart. */
-export interface ManagedPartition {
-  readonly name: string;
-  readonly handle: number;
-}
-
 export interface StreamEnd {
   readonly name: string;
   readonly direction: 'out' | 'in';

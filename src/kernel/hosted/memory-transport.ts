@@ -27,6 +27,7 @@ import { readLog } from './log-lines.ts';
 import { ENVIRONMENT, EXTENSION, findProgram, nodeArguments, readableTrees } from './programs.ts';
 import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import { FIRST_UID, whyNoOwnUid } from './own-uid.ts';
+import { NO_PORTS } from './transport.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
 
 /** The one page of a stream's data memfd before the ring (docs/design/seams.md, "Streams"). */
@@ -157,6 +158,7 @@ export async function openMemoryTransport(
       harts: p.harts,
       config: p.config,
       streams,
+      ...NO_PORTS,
       files,
       ...(terminal === undefined ? {} : { terminal }),
       wakePipe,

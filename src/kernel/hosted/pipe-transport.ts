@@ -22,6 +22,7 @@ import type { Plan } from '../plan.ts';
 import { FRAME_MS, createTables, endsOf } from './core-tables.ts';
 import { readLog } from './log-lines.ts';
 import { ENVIRONMENT, WORKING_DIRECTORY, findProgram, nodeArguments } from './programs.ts';
+import { NO_PORTS } from './transport.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
 
 /** A control line, checked; anything else is operation 0, which no partition may call. */
@@ -71,6 +72,7 @@ export function openPipeTransport(
       harts: p.harts,
       config: p.config,
       streams,
+      ...NO_PORTS,
       files,
       ...(terminal === undefined ? {} : { terminal }),
       transport: 'pipes',

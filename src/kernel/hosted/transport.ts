@@ -30,3 +30,6 @@ export interface Transport {
   stop(): void;
   kill(partition: number): void;
 }
+
+/** What a partition starts with while no core has ports to give. */
+export const NO_PORTS = { ports: [], tick: 1000, startKind: 'boot', modes: [], audits: [] } as const;
