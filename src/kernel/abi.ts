@@ -107,27 +107,6 @@ export interface StreamEnd {
   readonly pipe?: number;
 }
 
-/** One end of a channel that the core carries, or a right over another partition. */
-export interface PortEnd {
-  /** Name of the channel in the description; of `manage`: of the partition that may be started and stopped. */
-  readonly name: string;
-  readonly kind: 'queuing' | 'sampling' | 'signal' | 'call' | 'manage';
-  /** `out`: sender, writer, client, manager. `in`: receiver, reader, server. */
-  readonly direction: 'out' | 'in';
-  /** First argument of the operations on it. (`in` of a signal has none: POLL takes `bits`.) */
-  readonly handle: number;
-  /** Longest message, 1 to MESSAGE_BYTES; signal, manage: 0. */
-  readonly bytes: number;
-  /** signal: its bits, side by side, in the word that POLL and SIGNAL speak of. */
-  readonly bits?: number;
-  /** queuing: places in the queue. */
-  readonly depth?: number;
-  readonly overflow?: 'drop' | 'block';
-  /** call: the longest wait for a reply; sampling: the age up to which a value is valid; in microseconds. */
-  readonly within?: number;
-  readonly refresh?: number;
-}
-
 /** Isolation layers, in the order in which they come to stand. */
 export const LAYERS = [
   'no-new-privs',
@@ -179,6 +158,7 @@ export interface PartitionStart {
   readonly config: Readonly<Record<string, unknown>>;
   readonly streams: readonly StreamEnd[];
   readonly ports: readonly PortEnd[];
+  readonly manages: readonly ManagedPartition[];
   /** Microseconds of one tick, in which the core counts waits, ages and TIME. */
   readonly tick: number;
   /** Why it was loaded. `warm`: what it had written to its files still stands. */
