@@ -97,6 +97,21 @@ export const E_LATE = -14;
 export const E_CALLER = -15;
 export const E_STATE = -16;
 
+// ---- faults (ARINC 653 P1, health monitor): the bits of FAULTS; RAISE takes FAULT_APPLICATION to LAST_FAULT
+export const FAULT_ILLEGAL = 0;
+export const FAULT_EXIT = 1;
+export const FAULT_TRAP = 2;
+export const FAULT_DEADLINE = 3;
+export const FAULT_WINDOW = 4;
+export const FAULT_HEARTBEAT = 5;
+export const FAULT_MEMORY = 6;
+export const FAULT_APPLICATION = 8;
+export const LAST_FAULT = 15;
+
+/** Longest `wait`, in ticks; the two words of TIME are digits of TIME_BASE. */
+export const MAX_WAIT = 2 ** 30 - 1;
+export const TIME_BASE = 2 ** 30;
+
 export interface StreamEnd {
   readonly name: string;
   readonly direction: 'out' | 'in';
@@ -105,6 +120,27 @@ export interface StreamEnd {
   readonly data?: number;
   readonly progress?: number;
   readonly pipe?: number;
+}
+
+/** One end of a channel that the core carries, or a right over another partition. */
+export interface PortEnd {
+  /** Name of the channel in the description; of `manage`: of the partition that may be started and stopped. */
+  readonly name: string;
+  readonly kind: 'queuing' | 'sampling' | 'signal' | 'call' | 'manage';
+  /** `out`: sender, writer, client, manager. `in`: receiver, reader, server. */
+  readonly direction: 'out' | 'in';
+  /** First argument of the operations on it. (`in` of a signal has none: POLL takes `bits`.) */
+  readonly handle: number;
+  /** Longest message, 1 to MESSAGE_BYTES; signal, manage: 0. */
+  readonly bytes: number;
+  /** signal: its bits, side by side, in the word that POLL and SIGNAL speak of. */
+  readonly bits?: number;
+  /** queuing: places in the queue. */
+  readonly depth?: number;
+  readonly overflow?: 'drop' | 'block';
+  /** call: the longest wait for a reply; sampling: the age up to which a value is valid; in microseconds. */
+  readonly within?: number;
+  readonly refresh?: number;
 }
 
 /** Isolation layers, in the order in which they come to stand. */
@@ -158,7 +194,6 @@ export interface PartitionStart {
   readonly config: Readonly<Record<string, unknown>>;
   readonly streams: readonly StreamEnd[];
   readonly ports: readonly PortEnd[];
-  readonly manages: readonly ManagedPartition[];
   /** Microseconds of one tick, in which the core counts waits, ages and TIME. */
   readonly tick: number;
   /** Why it was loaded. `warm`: what it had written to its files still stands. */

@@ -32,4 +32,4 @@ export interface Transport {
 }
 
 /** What a partition starts with while no core has ports to give. */
-export const NO_PORTS = { ports: [], manages: [], tick: 1000, startKind: 'boot', modes: [], audits: [] } as const;
+export const NO_PORTS = { ports: [], tick: 1000, startKind: 'boot', modes: [], audits: [] } as const;
