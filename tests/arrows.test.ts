@@ -13,7 +13,7 @@ const root = path.resolve(import.meta.dirname, '..');
 const ARROWS: Record<string, readonly string[]> = {
   'src/kernel/core/': [],
   'src/kernel/abi.ts': [],
-  'src/kernel/plan.ts': [],
+  'src/kernel/plan.ts': ['src/kernel/abi.ts'],
   'src/kernel/hosted/': ['src/kernel/core/', 'src/kernel/abi.ts', 'src/kernel/plan.ts', 'node:'],
   'src/sdk/': [
     'src/kernel/abi.ts',

@@ -1,15 +1,28 @@
 // The plan: what the kernel process is given (the configuration vector). Written by src/policy, checked again by the kernel.
-// First form: JSON. Names, sizes and references only; nothing in it is code.
+//
+// A compiled plan (plan-file.ts) has two parts: words, which the core decides by (plan-load.ts), and names, which are here: what
+// partitions and channels are called, what runs in them, what of the host they hold. Numbers of partitions, handles and stream
+// ends are the core's. A field that is not there means: none. Nothing in it is code.
+import type { PortEnd } from './abi.ts';
 
 /** 64 partitions, 128 one-way streams: capacities of the core's tables. */
 export const MAX_PARTITIONS = 64;
 export const MAX_STREAMS = 128;
 
+/** Microseconds of a tick, in which the core counts: the grain of all times of a schedule. */
+export const TICK = 10;
+
 export interface Plan {
   readonly virtsec: 1;
   readonly system: string;
+  /** Microseconds of a tick: TICK. */
+  readonly tick?: number;
   readonly partitions: readonly PlanPartition[];
   readonly streams: readonly PlanStream[];
+  /** Modes of the schedule by their numbers. */
+  readonly modes?: readonly string[];
+  /** What is done about faults of the whole module: `self-test`, `late-tick`, `restarts-spent`. */
+  readonly faults?: Readonly<Record<string, string>>;
 }
 
 export type PartitionKind = 'guest' | 'driver' | 'app';
@@ -17,7 +30,7 @@ export type PartitionKind = 'guest' | 'driver' | 'app';
 export interface PlanPartition {
   readonly name: string;
   readonly kind: PartitionKind;
-  /** Which of Virtsec's own programs runs: `vmm` or `drivers/console`. */
+  /** Which program runs: one of Virtsec's own (`vmm`, `drivers/console`), or `app`: the file of that name. */
   readonly program: string;
   /** Bytes the partition may use (a guest: its RAM). */
   readonly memory: number;
@@ -25,12 +38,52 @@ export interface PlanPartition {
   readonly harts: number;
   /** Passed to the program as it is: command line, devices, ... The kernel does not look inside. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Host files opened read-only by the kernel and passed as descriptors, by the name that the program knows. */
-  readonly files: readonly { readonly name: string; readonly path: string }[];
+  readonly files: readonly PlanFileEntry[];
   /** True: descriptors 0 and 1 of the terminal that the user sees are passed on. At most one partition. */
   readonly terminal: boolean;
   /** May end the system (the console menu's quit). */
   readonly mayShutDown: boolean;
+  /** Its ends of channels that the core carries, and its rights over others (`manage`). */
+  readonly ports?: readonly PortEnd[];
+  /** Partitions that it may AUDIT. */
+  readonly audits?: readonly { readonly name: string; readonly partition: number }[];
+  /** True: it has the right to switch the schedule's modes. */
+  readonly maySwitch?: boolean;
+  /** How often it must BEAT, in microseconds. */
+  readonly beat?: number;
+  /** Faults that are not reported: the description says `ignore`. */
+  readonly unreported?: readonly string[];
+  /** What an application does itself about faults of its processes, when they are delivered. */
+  readonly process?: Readonly<Record<string, string>>;
+  readonly grants?: PlanGrants;
+  /** Devices of the board (bare metal). Addresses half open. */
+  readonly devices?: readonly {
+    readonly name: string;
+    readonly start: number;
+    readonly end: number;
+    readonly interrupt?: number;
+    readonly dma: 'none' | 'iommu' | 'any';
+  }[];
+}
+
+/** A file of the host, opened read-only by the kernel and passed as a descriptor, by the name that the program knows. */
+export interface PlanFileEntry {
+  readonly name: string;
+  /** To the kernel process: absolute. In a plan that is kept: as the description writes it, or `image:NAME`. */
+  readonly path: string;
+  /** What it must hash to, in hexadecimal; absent: not bound. */
+  readonly sha256?: string;
+}
+
+/** What of the host a driver holds. */
+export interface PlanGrants {
+  /** `HOST:PORT` that it may connect to. */
+  readonly connect?: readonly string[];
+  /** TCP ports that it may listen on. */
+  readonly listen?: readonly number[];
+  readonly file?: string;
+  readonly folder?: string;
+  readonly readonly?: boolean;
 }
 
 /** One way. `a <-> b` in the description is two of these with the same name. */
