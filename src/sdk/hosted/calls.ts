@@ -6,12 +6,18 @@ import {
   OP_NOTIFY,
   OP_RESET,
   OP_SHUTDOWN,
+  OUT_HEAD,
+  MESSAGE_BYTES,
   TEXT_BYTES,
   W_ANSWERED,
   W_ARG0,
+  W_ARG1,
+  W_ARG2,
   W_DOORBELL,
   W_LOCK,
   W_OP,
+  W_OUT,
+  W_OUT_COUNT,
   W_PEER_DEAD,
   W_RESULT,
   W_STREAM_NEWS,
@@ -39,11 +45,16 @@ export class Calls {
   readonly #page: CallPage;
   readonly #words: Int32Array;
   readonly #text: Uint8Array;
+  readonly #out: Int32Array;
+  readonly #received: Uint8Array;
 
   constructor(page: CallPage) {
+    const { words } = page;
     this.#page = page;
-    this.#words = page.words;
-    this.#text = new Uint8Array(page.words.buffer, page.words.byteOffset + W_TEXT * 4, TEXT_BYTES);
+    this.#words = words;
+    this.#text = new Uint8Array(words.buffer, words.byteOffset + W_TEXT * 4, TEXT_BYTES);
+    this.#out = new Int32Array(words.buffer, words.byteOffset + W_OUT * 4, OUT_HEAD);
+    this.#received = new Uint8Array(words.buffer, words.byteOffset + (W_OUT + OUT_HEAD) * 4, MESSAGE_BYTES);
   }
 
   /** A futex mutex of three states (U. Drepper, "Futexes Are Tricky", section 6). */
@@ -64,9 +75,11 @@ export class Calls {
     }
   }
 
-  #place(op: number, argument: number): void {
+  #place(op: number, argument0: number, argument1 = 0, argument2 = 0): void {
     this.#words[W_OP] = op;
-    this.#words[W_ARG0] = argument;
+    this.#words[W_ARG0] = argument0;
+    this.#words[W_ARG1] = argument1;
+    this.#words[W_ARG2] = argument2;
     Atomics.add(this.#words, W_DOORBELL, 1);
     this.#page.ring();
   }
@@ -81,6 +94,48 @@ export class Calls {
     const result = Atomics.load(this.#words, W_RESULT);
     this.#unlock();
     return result;
+  }
+
+  /**
+   * One operation (docs/design/core.md, "Calls"); sleeps until it is answered, which for one that blocks is when it is done or
+   * its time is over. `message`: what SEND, WRITE, CALL and REPLY carry, at most MESSAGE_BYTES; its length is the caller's argument.
+   * `take` is called while the page still holds the answer: the first OUT_HEAD result words, and the message after them, of
+   * which out[0] bytes count. Both are views of the page: copy what is to stay. The result, if there is no `take`.
+   */
+  operate(op: number, argument0: number, argument1: number, argument2: number, message?: Uint8Array): number;
+  operate<T>(
+    op: number,
+    argument0: number,
+    argument1: number,
+    argument2: number,
+    message: Uint8Array | undefined,
+    take: (result: number, out: Int32Array, message: Uint8Array) => T,
+  ): T;
+  operate<T>(
+    op: number,
+    argument0: number,
+    argument1: number,
+    argument2: number,
+    message?: Uint8Array,
+    take?: (result: number, out: Int32Array, message: Uint8Array) => T,
+  ): T | number {
+    if (message !== undefined && message.length > MESSAGE_BYTES) throw new RangeError(`at most ${MESSAGE_BYTES} bytes`);
+    this.#lock();
+    this.#awaitAnswer();
+    if (message !== undefined) this.#text.set(message);
+    this.#place(op, argument0, argument1, argument2);
+    this.#awaitAnswer();
+    try {
+      const result = Atomics.load(this.#words, W_RESULT);
+      return take === undefined ? result : take(result, this.#out, this.#received);
+    } finally {
+      this.#unlock();
+    }
+  }
+
+  /** Number of result words of the last answer (with OUT_HEAD of them and a message: more than OUT_HEAD). */
+  get outCount(): number {
+    return this.#words[W_OUT_COUNT];
   }
 
   /** Says that this partition is sealed; returns when every partition is. */
