@@ -555,24 +555,14 @@ export function wf_policy(k: Kernel, row: number): boolean {
   const p = row >> 6;
   const q = row & (MAX_PARTITIONS - 1);
   const shown = k.shown[row];
-  switch (k.policy[row]) {
-    case FLOW_NONE:
-      return true;
-    case FLOW_STREAM:
-      return q < k.np && shown >= 0 && shown < k.ends[p] && peerOf(k, p, shown) === q;
-    case FLOW_PORT:
-      return portShows(k, shown, p, q);
-    case FLOW_SAMPLE:
-      return sampleShows(k, shown, p, q);
-    case FLOW_HANDLE:
-      return handleShows(k, shown, p, q);
-    case FLOW_AUDIT:
-      return q === k.auditor && p !== q;
-    case FLOW_WATCH:
-      return q === k.manager[p];
-    default:
-      return false;
-  }
+  const flow = k.policy[row];
+  if (flow === FLOW_NONE) return true;
+  if (flow === FLOW_STREAM) return q < k.np && shown >= 0 && shown < k.ends[p] && peerOf(k, p, shown) === q;
+  if (flow === FLOW_PORT) return portShows(k, shown, p, q);
+  if (flow === FLOW_SAMPLE) return sampleShows(k, shown, p, q);
+  if (flow === FLOW_HANDLE) return handleShows(k, shown, p, q);
+  if (flow === FLOW_AUDIT) return q === k.auditor && p !== q;
+  return flow === FLOW_WATCH && q === k.manager[p];
 }
 /** A port joins two different partitions; a call goes down the ranks, and its reply has a slot of the client's. */
 export function wf_port(k: Kernel, c: number): boolean {
@@ -728,4 +718,731 @@ export function boot(k: Kernel): number {
   for (let c = 0; c < k.nports; c++) k.portCredit[c] = k.portQuota[c];
   k.sysMode = SYS_RUN;
   return OK;
+}
+
+// ---- time: two words; at 2^61 ticks it stands, and the schedule goes on ------------------------------------------------
+/** The time in `ticks` ticks, 0 <= ticks < TIME_BASE. */
+function laterHi(k: Kernel, ticks: number): number {
+  return k.timeLo + ticks < TIME_BASE || k.timeHi === INT_MAX ? k.timeHi : k.timeHi + 1;
+}
+function laterLo(k: Kernel, ticks: number): number {
+  const lo = k.timeLo + ticks;
+  if (lo < TIME_BASE) return lo;
+  return k.timeHi === INT_MAX ? TIME_BASE - 1 : lo - TIME_BASE;
+}
+function isReached(k: Kernel, hi: number, lo: number): boolean {
+  return k.timeHi > hi || (k.timeHi === hi && k.timeLo >= lo);
+}
+/** Ticks since a time of the past, at most TIME_BASE - 1. */
+function since(k: Kernel, hi: number, lo: number): number {
+  if (k.timeHi === hi) return k.timeLo - lo;
+  if (k.timeHi - 1 === hi && k.timeLo < lo) return k.timeLo + (TIME_BASE - lo);
+  return TIME_BASE - 1;
+}
+function isWait(ticks: number): boolean {
+  return ticks >= 0 && ticks < TIME_BASE;
+}
+
+// ---- what operations share ----------------------------------------------------------------------------------------------
+/** The object behind a handle of the caller, if it is of this kind, or -1. */
+function lookUp(k: Kernel, p: number, handle: number, kind: number): number {
+  if (handle < 0 || handle >= MAX_HANDLES) return -1;
+  const row = p * MAX_HANDLES + handle;
+  return k.handleKind[row] === kind ? k.handleObject[row] : -1;
+}
+/** Two result words. */
+function give(k: Kernel, a: number, b: number): void {
+  k.out[0] = a;
+  k.out[1] = b;
+  k.outN = 2;
+}
+function give3(k: Kernel, a: number, b: number, c: number): void {
+  k.out[0] = a;
+  k.out[1] = b;
+  k.out[2] = c;
+  k.outN = 3;
+}
+/** Three words before a message, and 0. */
+function giveHead(k: Kernel, length: number, second: number, third: number): void {
+  k.out[0] = length;
+  k.out[1] = second;
+  k.out[2] = third;
+  k.out[3] = 0;
+}
+function wordsOf(bytes: number): number {
+  return (bytes + 3) >> 2;
+}
+/** The slot at place `i` of a port's queue, counted from its head. */
+function slotAt(k: Kernel, c: number, i: number): number {
+  const place = k.head[c] + i;
+  return k.slotOf[c * MAX_DEPTH + (place >= k.portCapacity[c] ? place - k.portCapacity[c] : place)];
+}
+/**
+ * The caller's message goes into a slot that `reader` reads. What comes while it is being wiped would be lost with the
+ * rest: it is not stored, and the caller cannot tell.
+ */
+function store(k: Kernel, reader: number, slot: number, length: number): void {
+  if (k.state[reader] === P_WIPING) return;
+  const at = slot * MESSAGE_WORDS;
+  const n = wordsOf(length);
+  for (let w = 0; w < n; w++) k.slotData[at + w] = k.inp[w];
+  k.slotLength[slot] = length;
+}
+/** The message of a slot goes out, after its head. */
+function fetchSlot(k: Kernel, slot: number, second: number): void {
+  const at = slot * MESSAGE_WORDS;
+  const n = wordsOf(k.slotLength[slot]);
+  for (let w = 0; w < n; w++) k.out[HEAD + w] = k.slotData[at + w];
+  giveHead(k, k.slotLength[slot], second, 0);
+  k.outN = HEAD + n;
+}
+/** A partition that is not ready looks itself when it begins. */
+function wake(k: Kernel, p: number): void {
+  if (k.state[p] === P_READY) k.fx[p] |= FX_WAKE;
+}
+function arrive(k: Kernel, p: number): void {
+  k.fresh[p] = 1;
+  wake(k, p);
+}
+function block(k: Kernel, p: number, why: number, c: number, ticks: number): void {
+  k.why[p] = why;
+  k.waitPort[p] = c;
+  k.untilHi[p] = laterHi(k, ticks);
+  k.untilLo[p] = laterLo(k, ticks);
+}
+function unblock(k: Kernel, p: number): void {
+  k.why[p] = W_NONE;
+  k.waitPort[p] = 0;
+  k.untilHi[p] = 0;
+  k.untilLo[p] = 0;
+}
+/** To be stopped. Only p's own row. */
+function kill(k: Kernel, p: number, next: number): void {
+  k.state[p] = P_DYING;
+  k.next[p] = next;
+  k.fx[p] = (k.fx[p] & FX_END) | FX_KILL;
+}
+
+// ---- health monitor -------------------------------------------------------------------------------------------------------
+/** After its back-off; beyond its budget it halts. */
+function restartFaulty(k: Kernel, p: number, kind: number): void {
+  if (since(k, k.hmHi[p], k.hmLo[p]) >= k.hmPeriod[p]) {
+    k.hmCount[p] = 0;
+    k.hmHi[p] = k.timeHi;
+    k.hmLo[p] = k.timeLo;
+    k.hmBack[p] = k.hmDelay[p];
+  }
+  if (k.hmCount[p] >= k.hmBudget[p]) {
+    kill(k, p, P_HALTED);
+    return;
+  }
+  const back = k.hmBack[p];
+  k.hmCount[p] += 1;
+  k.hmBack[p] = back + back > k.hmMax[p] ? k.hmMax[p] : back + back;
+  k.goHi[p] = laterHi(k, back);
+  k.goLo[p] = laterLo(k, back);
+  k.startKind[p] = kind;
+  k.restarts[p] = saturatedIncrement(k.restarts[p]);
+  kill(k, p, P_LOADING);
+}
+/** What is done about a fault of p; an action of p's own domain. */
+function judge(k: Kernel, p: number, code: number): void {
+  k.faults[p] = saturatedIncrement(k.faults[p]);
+  const action = k.hmAction[p * MAX_CODES + code];
+  if (action === HM_DELIVER) {
+    k.faultBits[p] |= 1 << code;
+    arrive(k, p);
+  }
+  if (action === HM_WARM) restartFaulty(k, p, START_WARM);
+  if (action === HM_COLD) restartFaulty(k, p, START_COLD);
+  if (action === HM_MODE) k.nextMode = k.hmMode[p];
+  if (action === HM_SHUTDOWN) k.endAsked = 1;
+  // What the module does about it does not bring a program back that is gone.
+  if (action === HM_HALT || (code === FAULT_EXIT && action >= HM_MODE)) kill(k, p, P_HALTED);
+}
+
+// ---- operations: streams and the partition itself --------------------------------------------------------------------------
+/** A notification is a bit: the peer learns that, not how often. */
+function notify(k: Kernel, p: number, e: number): number {
+  if (e < 0 || e >= k.ends[p]) return E_ARG;
+  const q = peerOf(k, p, e);
+  k.news[q] |= 1 << peerEndOf(k, p, e);
+  arrive(k, q);
+  return OK;
+}
+/** Where its ring is, and 0 to its producer, 1 to its consumer. */
+function streamRegion(k: Kernel, p: number, e: number): number {
+  if (e < 0 || e >= k.ends[p]) return E_ARG;
+  const s = k.endStream[p * MAX_ENDS + e];
+  give3(k, k.streamBase[s], k.streamFrames[s], k.streamFrom[s] === p && k.streamFromEnd[s] === e ? 0 : 1);
+  return OK;
+}
+function exit(k: Kernel, p: number, status: number): number {
+  if (status < 0 || status > MAX_STATUS) return E_ARG;
+  k.done[p] = 1;
+  k.exitStatus[p] = status;
+  if (k.counts[p] === 1 && k.status === 0) k.status = status;
+  kill(k, p, P_HALTED);
+  return OK;
+}
+function reset(k: Kernel, p: number): number {
+  k.resets[p] = saturatedIncrement(k.resets[p]);
+  return OK;
+}
+/** HOST learns it, and tells everybody by `stop`. */
+function shutDown(k: Kernel, p: number): number {
+  if (k.mayShutDown[p] === 0) return E_RIGHT;
+  k.endAsked = 1;
+  return OK;
+}
+function log(length: number): number {
+  return length < 0 || length > MAX_TEXT ? E_ARG : OK;
+}
+function time(k: Kernel): number {
+  give(k, k.timeHi, k.timeLo);
+  return OK;
+}
+/** Until anything comes in; `fresh` stays set until it is told, so that nothing is missed. */
+function waitAny(k: Kernel, p: number, ticks: number): number {
+  if (!isWait(ticks)) return E_ARG;
+  if (k.fresh[p] !== 0) {
+    k.fresh[p] = 0;
+    return OK;
+  }
+  if (ticks === 0) return E_EMPTY;
+  block(k, p, W_ANY, 0, ticks);
+  return E_BLOCKED;
+}
+function grant(k: Kernel, p: number, frames: number): number {
+  if (frames < 1) return E_ARG;
+  if (frames > k.memoryFrames[p] - k.memoryUsed[p]) return E_LIMIT;
+  give(k, k.memoryBase[p] + k.memoryUsed[p], frames);
+  k.memoryUsed[p] += frames;
+  return OK;
+}
+function setMode(k: Kernel, p: number, mode: number): number {
+  if (k.mayMode[p] === 0) return E_RIGHT;
+  if (mode < 0 || mode >= k.nmodes) return E_ARG;
+  k.nextMode = mode;
+  return OK;
+}
+function raise(k: Kernel, p: number, code: number): number {
+  if (code < FAULT_APPLICATION || code >= MAX_CODES) return E_ARG;
+  judge(k, p, code);
+  return OK;
+}
+function faultsDelivered(k: Kernel, p: number, mask: number): number {
+  give(k, k.faultBits[p] & mask, 0);
+  k.faultBits[p] &= ~mask;
+  return OK;
+}
+function beat(k: Kernel, p: number): number {
+  k.beatHi[p] = laterHi(k, k.beatPeriod[p]);
+  k.beatLo[p] = laterLo(k, k.beatPeriod[p]);
+  return OK;
+}
+function audit(k: Kernel, p: number, q: number): number {
+  if (p !== k.auditor) return E_RIGHT;
+  if (!isPartition(k, q)) return E_ARG;
+  give3(k, k.faults[q], k.restarts[q], k.illegal[q]);
+  return OK;
+}
+
+// ---- operations: queues -----------------------------------------------------------------------------------------------------
+function send(k: Kernel, p: number, handle: number, length: number, ticks: number): number {
+  const c = lookUp(k, p, handle, H_SEND);
+  if (c < 0) return E_RIGHT;
+  if (length < 0 || length > k.portBytes[c] || !isWait(ticks)) return E_ARG;
+  const q = k.portTo[c];
+  const n = k.count[c];
+  const isFull = n >= k.portCapacity[c];
+  if (k.portKind[c] === PORT_DROP) {
+    // Of its own credit, not of the queue's space: what the receiver does must not come back.
+    if (k.portCredit[c] <= 0) return E_LIMIT;
+    k.portCredit[c] -= 1;
+    if (isFull) k.lost[c] = saturatedIncrement(k.lost[c]);
+  } else if (isFull) {
+    if (ticks === 0) return E_FULL;
+    block(k, p, W_SPACE, c, ticks);
+    return E_BLOCKED;
+  }
+  if (!isFull) {
+    store(k, q, slotAt(k, c, n), length);
+    k.count[c] = n + 1;
+    arrive(k, q);
+  }
+  return OK;
+}
+function receive(k: Kernel, p: number, handle: number, ticks: number): number {
+  const c = lookUp(k, p, handle, H_RECEIVE);
+  if (c < 0) return E_RIGHT;
+  if (!isWait(ticks)) return E_ARG;
+  const n = k.count[c];
+  if (n <= 0) {
+    if (ticks === 0) return E_EMPTY;
+    block(k, p, W_MESSAGE, c, ticks);
+    return E_BLOCKED;
+  }
+  fetchSlot(k, slotAt(k, c, 0), k.lost[c]);
+  const head = k.head[c] + 1;
+  k.head[c] = head >= k.portCapacity[c] ? 0 : head;
+  k.count[c] = n - 1;
+  if (k.portKind[c] === PORT_BLOCK && n >= k.portCapacity[c]) arrive(k, k.portFrom[c]);
+  return OK;
+}
+
+// ---- operations: samples ----------------------------------------------------------------------------------------------------
+function write(k: Kernel, p: number, handle: number, length: number): number {
+  const m = lookUp(k, p, handle, H_WRITE);
+  if (m < 0) return E_RIGHT;
+  if (length < 0 || length > k.sampleBytes[m]) return E_ARG;
+  const at = m * MESSAGE_WORDS;
+  const n = wordsOf(length);
+  for (let w = 0; w < n; w++) k.sampleData[at + w] = k.inp[w];
+  k.sampleLength[m] = length;
+  k.sampleHi[m] = k.timeHi;
+  k.sampleLo[m] = k.timeLo;
+  k.sampleValid[m] = 1;
+  return OK;
+}
+/** The value, its age, and whether it is valid (ARINC 653: not older than the refresh period). */
+function read(k: Kernel, p: number, handle: number): number {
+  const m = lookUp(k, p, handle, H_READ);
+  if (m < 0) return E_RIGHT;
+  if (k.sampleValid[m] === 0) return E_EMPTY;
+  const at = m * MESSAGE_WORDS;
+  const n = wordsOf(k.sampleLength[m]);
+  for (let w = 0; w < n; w++) k.out[HEAD + w] = k.sampleData[at + w];
+  const age = since(k, k.sampleHi[m], k.sampleLo[m]);
+  giveHead(k, k.sampleLength[m], age, age <= k.sampleRefresh[m] ? 1 : 0);
+  k.outN = HEAD + n;
+  return OK;
+}
+
+// ---- operations: signals ----------------------------------------------------------------------------------------------------
+function signal(k: Kernel, p: number, handle: number, bits: number): number {
+  const q = lookUp(k, p, handle, H_SIGNAL);
+  if (q < 0) return E_RIGHT;
+  k.signals[q] |= bits & k.handleMask[p * MAX_HANDLES + handle];
+  arrive(k, q);
+  return OK;
+}
+function poll(k: Kernel, p: number, mask: number): number {
+  give(k, k.signals[p] & mask, 0);
+  k.signals[p] &= ~mask;
+  return OK;
+}
+
+// ---- operations: call and reply -----------------------------------------------------------------------------------------------
+/** The caller is blocked until the reply, its deadline, or the server's end; it never waits for a partition of its rank. */
+function call(k: Kernel, p: number, handle: number, length: number): number {
+  const c = lookUp(k, p, handle, H_CALL);
+  if (c < 0) return E_RIGHT;
+  if (length < 0 || length > k.portBytes[c]) return E_ARG;
+  if (k.callState[c] !== C_IDLE) return E_BUSY;
+  const q = k.portTo[c];
+  store(k, q, slotAt(k, c, 0), length);
+  k.callState[c] = C_PENDING;
+  k.callHi[c] = laterHi(k, k.portWithin[c]);
+  k.callLo[c] = laterLo(k, k.portWithin[c]);
+  block(k, p, W_CALL, c, k.portWithin[c]);
+  arrive(k, q);
+  return E_BLOCKED;
+}
+function fetch(k: Kernel, p: number, handle: number, ticks: number): number {
+  const c = lookUp(k, p, handle, H_SERVE);
+  if (c < 0) return E_RIGHT;
+  if (!isWait(ticks)) return E_ARG;
+  if (k.callState[c] !== C_PENDING) {
+    if (ticks === 0) return E_EMPTY;
+    block(k, p, W_MESSAGE, c, ticks);
+    return E_BLOCKED;
+  }
+  fetchSlot(k, slotAt(k, c, 0), 0);
+  k.callState[c] = C_SERVING;
+  return OK;
+}
+function reply(k: Kernel, p: number, handle: number, length: number): number {
+  const c = lookUp(k, p, handle, H_SERVE);
+  if (c < 0) return E_RIGHT;
+  if (length < 0 || length > k.portBytes[c]) return E_ARG;
+  if (k.callState[c] === C_LATE) {
+    k.callState[c] = C_IDLE;
+    return E_LATE;
+  }
+  if (k.callState[c] !== C_SERVING) return E_EMPTY;
+  const isLate = isReached(k, k.callHi[c], k.callLo[c]);
+  if (!isLate) store(k, k.portFrom[c], k.replySlot[c], length);
+  k.callState[c] = isLate ? C_EXPIRED : C_DONE;
+  arrive(k, k.portFrom[c]);
+  return isLate ? E_LATE : OK;
+}
+
+/** A call of the past, as its client goes on without the reply. */
+function abandon(k: Kernel, c: number): void {
+  k.callState[c] = k.callState[c] === C_SERVING ? C_LATE : C_IDLE;
+}
+/** How a CALL goes on. */
+function callResult(k: Kernel, p: number): number {
+  const c = k.waitPort[p];
+  const state = k.callState[c];
+  if (state === C_DONE) {
+    fetchSlot(k, k.replySlot[c], 0);
+  } else if (state !== C_FAILED && state !== C_EXPIRED && !isReached(k, k.callHi[c], k.callLo[c])) {
+    return E_BLOCKED;
+  }
+  abandon(k, c);
+  unblock(k, p);
+  if (state === C_DONE) return OK;
+  return state === C_FAILED ? E_PEER : E_TIMEOUT;
+}
+/** What p waits for is there. */
+function hasCome(k: Kernel, p: number): boolean {
+  if (k.why[p] === W_ANY) return k.fresh[p] !== 0;
+  const c = k.waitPort[p];
+  if (k.why[p] === W_SPACE) return k.count[c] < k.portCapacity[c];
+  return k.portKind[c] === PORT_CALL ? k.callState[c] === C_PENDING : k.count[c] > 0;
+}
+/** How a blocked call goes on. Time-outs are found here, in p's own windows: no clock looks for them. */
+function result(k: Kernel, p: number): number {
+  if (k.why[p] === W_NONE) return E_EMPTY;
+  if (k.why[p] === W_CALL) return callResult(k, p);
+  const come = hasCome(k, p);
+  if (!come && !isReached(k, k.untilHi[p], k.untilLo[p])) return E_BLOCKED;
+  unblock(k, p);
+  return come ? E_RETRY : E_TIMEOUT;
+}
+
+// ---- operations: partitions under the caller's management ------------------------------------------------------------------------
+function goNow(k: Kernel, p: number): void {
+  k.goHi[p] = k.timeHi;
+  k.goLo[p] = k.timeLo;
+  k.startKind[p] = START_COLD;
+}
+function isLive(k: Kernel, p: number): boolean {
+  return k.state[p] === P_READY || k.state[p] === P_ASKED;
+}
+function isEnding(k: Kernel, p: number): boolean {
+  return k.state[p] === P_DYING || k.state[p] === P_WIPING;
+}
+/** Begins with what is blank, or will be. */
+function begin(k: Kernel, p: number): void {
+  if (k.state[p] === P_HALTED) {
+    k.state[p] = P_LOADING;
+    goNow(k, p);
+  } else if (isEnding(k, p)) {
+    k.next[p] = P_LOADING;
+    goNow(k, p);
+  }
+}
+function start(k: Kernel, p: number, handle: number): number {
+  const q = lookUp(k, p, handle, H_MANAGE);
+  if (q < 0) return E_RIGHT;
+  begin(k, q);
+  return OK;
+}
+function stopManaged(k: Kernel, p: number, handle: number): number {
+  const q = lookUp(k, p, handle, H_MANAGE);
+  if (q < 0) return E_RIGHT;
+  if (isLive(k, q)) kill(k, q, P_HALTED);
+  else if (isEnding(k, q)) k.next[q] = P_HALTED;
+  else k.state[q] = P_HALTED;
+  return OK;
+}
+function restartManaged(k: Kernel, p: number, handle: number): number {
+  const q = lookUp(k, p, handle, H_MANAGE);
+  if (q < 0) return E_RIGHT;
+  // Counted whatever its state: the auditor sees the count, and it does not see the state.
+  k.restarts[q] = saturatedIncrement(k.restarts[q]);
+  begin(k, q);
+  if (isLive(k, q)) {
+    goNow(k, q);
+    kill(k, q, P_LOADING);
+  }
+  return OK;
+}
+
+/**
+ * Two words on what is behind a handle. To send: free places (blocking) or credit (drop), and the capacity. To receive:
+ * messages, lost ones. Samples to read: age, valid. Calls: 1 if one is under way; to serve: 1 if one waits. Managed
+ * partitions: P_ state, exit status, if they may reach their manager.
+ */
+function status(k: Kernel, p: number, handle: number): number {
+  if (handle < 0 || handle >= MAX_HANDLES) return E_RIGHT;
+  const row = p * MAX_HANDLES + handle;
+  const kind = k.handleKind[row];
+  const object = k.handleObject[row];
+  if (kind === H_SEND) {
+    const credit = k.portKind[object] === PORT_DROP ? k.portCredit[object] : k.portCapacity[object] - k.count[object];
+    give(k, credit, k.portCapacity[object]);
+  } else if (kind === H_RECEIVE) {
+    give(k, k.count[object], k.lost[object]);
+  } else if (kind === H_READ) {
+    const age = since(k, k.sampleHi[object], k.sampleLo[object]);
+    give(k, age, k.sampleValid[object] === 1 && age <= k.sampleRefresh[object] ? 1 : 0);
+  } else if (kind === H_CALL) {
+    give(k, k.callState[object] === C_IDLE ? 0 : 1, 0);
+  } else if (kind === H_SERVE) {
+    give(k, k.callState[object] === C_PENDING ? 1 : 0, 0);
+  } else if (kind === H_MANAGE && allows(k, object, p)) {
+    give(k, k.state[object], k.exitStatus[object]);
+  } else {
+    return E_RIGHT;
+  }
+  return OK;
+}
+
+// ---- calls --------------------------------------------------------------------------------------------------------------------
+export function costOf(op: number): number {
+  return op === OP_RESET || op === OP_LOG ? COST_EVENT : COST;
+}
+function dispatch(k: Kernel, p: number, op: number, a0: number, a1: number, a2: number): number {
+  if (op === OP_RESULT) return result(k, p);
+  if (op === OP_RAISE) return raise(k, p, a0);
+  if (k.why[p] !== W_NONE) return E_BLOCKED;
+  if (op === OP_NOTIFY) return notify(k, p, a0);
+  if (op === OP_EXIT) return exit(k, p, a0);
+  if (op === OP_RESET) return reset(k, p);
+  if (op === OP_SHUTDOWN) return shutDown(k, p);
+  if (op === OP_LOG) return log(a0);
+  if (op === OP_TIME) return time(k);
+  if (op === OP_WAIT) return waitAny(k, p, a0);
+  if (op === OP_SEND) return send(k, p, a0, a1, a2);
+  if (op === OP_RECEIVE) return receive(k, p, a0, a1);
+  if (op === OP_STATUS) return status(k, p, a0);
+  if (op === OP_WRITE) return write(k, p, a0, a1);
+  if (op === OP_READ) return read(k, p, a0);
+  if (op === OP_SIGNAL) return signal(k, p, a0, a1);
+  if (op === OP_POLL) return poll(k, p, a0);
+  if (op === OP_CALL) return call(k, p, a0, a1);
+  if (op === OP_FETCH) return fetch(k, p, a0, a1);
+  if (op === OP_REPLY) return reply(k, p, a0, a1);
+  if (op === OP_GRANT) return grant(k, p, a0);
+  if (op === OP_SET_MODE) return setMode(k, p, a0);
+  if (op === OP_START) return start(k, p, a0);
+  if (op === OP_STOP) return stopManaged(k, p, a0);
+  if (op === OP_RESTART) return restartManaged(k, p, a0);
+  if (op === OP_FAULTS) return faultsDelivered(k, p, a0);
+  if (op === OP_BEAT) return beat(k, p);
+  if (op === OP_AUDIT) return audit(k, p, a0);
+  if (op === OP_STREAM) return streamRegion(k, p, a0);
+  return E_OP;
+}
+/** p runs on this core now, or may run at any time. */
+function isHere(k: Kernel, core: number, p: number): boolean {
+  if (!isPartition(k, p)) return false;
+  if (k.background[p] === 1) return true;
+  return core >= 0 && core < k.ncores && k.winPart[k.curWin[core]] === p;
+}
+
+/**
+ * One call of partition `p`, made on `core`; its message in `inp`, its results in out[0..outN). E_CALLER, E_STATE and
+ * E_BUDGET: nothing changed. E_OP, E_RIGHT and E_ARG are illegal calls: counted, and given to the health monitor.
+ */
+export function step(k: Kernel, core: number, p: number, op: number, a0: number, a1: number, a2: number): number {
+  k.outN = 0;
+  if (!isHere(k, core, p)) return E_CALLER;
+  if (k.state[p] !== P_READY) return E_STATE;
+  const cost = costOf(op);
+  if (k.credit[p] < cost) return E_BUDGET;
+  k.credit[p] -= cost;
+  const verdict = dispatch(k, p, op, a0, a1, a2);
+  if (verdict === E_OP || verdict === E_RIGHT || verdict === E_ARG) {
+    k.illegal[p] = saturatedIncrement(k.illegal[p]);
+    judge(k, p, FAULT_ILLEGAL);
+  }
+  return verdict;
+}
+
+// ---- actions of the supervisor, each of the domain of its partition ----------------------------------------------------------
+/** The supervisor has seen a fault of p, which runs or is being loaded. */
+export function fault(k: Kernel, p: number, code: number): number {
+  if (!isPartition(k, p)) return E_CALLER;
+  if (code < 0 || code >= MAX_CODES) return E_ARG;
+  if (!isLive(k, p)) return E_STATE;
+  judge(k, p, code);
+  return OK;
+}
+/** p is dead for certain: nothing of it runs any more. */
+export function stopped(k: Kernel, p: number): number {
+  if (!isPartition(k, p)) return E_CALLER;
+  if (k.state[p] !== P_DYING) return E_STATE;
+  k.state[p] = P_WIPING;
+  k.cursor[p] = k.slotFirst[p];
+  k.fx[p] &= FX_END;
+  return OK;
+}
+function afterWipe(state: number): number {
+  if (state === C_PENDING || state === C_SERVING) return C_FAILED;
+  return state === C_LATE ? C_IDLE : state;
+}
+/** What p's end does to others: peers of its streams learn it, and whoever waits at a port that it serves is woken. */
+function tellOthers(k: Kernel, p: number): void {
+  for (let q = 0; q < k.np; q++) {
+    const ends = k.joined[q * MAX_PARTITIONS + p];
+    const isWaiting = (k.why[q] === W_CALL || k.why[q] === W_SPACE) && k.portTo[k.waitPort[q]] === p;
+    if (ends !== 0 || isWaiting) {
+      k.down[q] |= ends;
+      k.fresh[q] = 1;
+      if (k.state[q] === P_READY) k.fx[q] |= FX_WAKE;
+    }
+  }
+}
+/** One slice: a slot; the last one: all the rest. */
+function wipe(k: Kernel, p: number): number {
+  const s = k.cursor[p];
+  if (s < k.slotEnd[p]) {
+    if (k.slotOwner[s] === p) {
+      k.slotData.fill(0, s * MESSAGE_WORDS, (s + 1) * MESSAGE_WORDS);
+      k.slotLength[s] = 0;
+    }
+    k.cursor[p] = s + 1;
+    return E_RETRY;
+  }
+  if (k.why[p] === W_CALL) abandon(k, k.waitPort[p]);
+  unblock(k, p);
+  tellOthers(k, p);
+  for (let c = 0; c < k.nports; c++) {
+    if (k.portTo[c] === p) {
+      k.head[c] = 0;
+      k.count[c] = 0;
+      k.lost[c] = 0;
+      k.callState[c] = afterWipe(k.callState[c]);
+    }
+  }
+  k.news[p] = 0;
+  k.down[p] = 0;
+  k.signals[p] = 0;
+  k.fresh[p] = 0;
+  k.faultBits[p] = 0;
+  k.memoryUsed[p] = 0;
+  k.fx[p] &= FX_END;
+  k.cursor[p] = 0;
+  k.state[p] = k.sysMode === SYS_RUN ? k.next[p] : P_HALTED;
+  k.next[p] = P_HALTED;
+  return OK;
+}
+/**
+ * What the kernel itself does for p, in p's windows: wiping, loading after the back-off, its heartbeat. OK: it went on;
+ * E_RETRY: there is more to wipe; E_BLOCKED: its back-off is not over; E_EMPTY: nothing is to be done.
+ */
+export function work(k: Kernel, core: number, p: number): number {
+  if (!isHere(k, core, p)) return E_CALLER;
+  if (k.state[p] === P_WIPING) return wipe(k, p);
+  if (k.state[p] === P_LOADING) {
+    if (k.sysMode === SYS_RUN && !isReached(k, k.goHi[p], k.goLo[p])) return E_BLOCKED;
+    k.state[p] = k.sysMode === SYS_RUN ? P_ASKED : P_HALTED;
+    if (k.sysMode === SYS_RUN) k.fx[p] |= FX_LOAD;
+    return OK;
+  }
+  if (k.state[p] !== P_READY || k.beatPeriod[p] === 0 || !isReached(k, k.beatHi[p], k.beatLo[p])) return E_EMPTY;
+  beat(k, p);
+  judge(k, p, FAULT_BEAT);
+  return OK;
+}
+/** p is loaded and runs. Peers of its streams that knew it gone learn that it is there again. */
+export function loaded(k: Kernel, p: number): number {
+  if (!isPartition(k, p)) return E_CALLER;
+  if (k.state[p] !== P_ASKED) return E_STATE;
+  k.state[p] = P_READY;
+  k.fx[p] &= ~FX_LOAD;
+  k.done[p] = 0;
+  k.exitStatus[p] = 0;
+  beat(k, p);
+  for (let q = 0; q < k.np; q++) {
+    const ends = k.joined[q * MAX_PARTITIONS + p] & k.down[q];
+    if (ends !== 0) {
+      k.down[q] &= ~ends;
+      k.fresh[q] = 1;
+      if (k.state[q] === P_READY) k.fx[q] |= FX_WAKE;
+    }
+  }
+  return OK;
+}
+/** Effects on `p`, which are thereby taken. */
+export function takeEffects(k: Kernel, p: number): number {
+  if (!isPartition(k, p)) return 0;
+  const fx = k.fx[p];
+  k.fx[p] = 0;
+  return fx;
+}
+export function takeNews(k: Kernel, p: number): number {
+  if (!isPartition(k, p)) return 0;
+  const news = k.news[p];
+  k.news[p] = 0;
+  return news;
+}
+/** Bit per end of `p`: its peer is gone. */
+export function deadPeers(k: Kernel, p: number): number {
+  return isPartition(k, p) ? k.down[p] : 0;
+}
+
+// ---- actions of the clock ------------------------------------------------------------------------------------------------------
+/** Ticks until a window or the frame ends, at least 1. */
+export function untilSwitch(k: Kernel): number {
+  let ticks = k.frameLength[k.mode] - k.framePos;
+  for (let i = 0; i < MAX_CORES; i++) {
+    if (i < k.ncores) {
+      const left = k.winEnd[k.curWin[i]] - k.framePos;
+      if (left < ticks) ticks = left;
+    }
+  }
+  return ticks;
+}
+/** A frame ends: the next one's mode, its first windows, and all credit whole again. */
+function beginFrame(k: Kernel): void {
+  k.framePos = 0;
+  k.mode = k.nextMode;
+  const row = k.mode * MAX_CORES;
+  for (let i = 0; i < k.ncores; i++) {
+    k.curWin[i] = k.scheduleFirst[row + i];
+    k.switched[i] = 1;
+  }
+  for (let p = 0; p < k.np; p++) k.credit[p] = k.quota[p];
+  for (let c = 0; c < k.nports; c++) k.portCredit[c] = k.portQuota[c];
+}
+/** `n` ticks at once, 1 <= n <= untilSwitch: the only action that moves time, windows, modes and credit. Else E_ARG. */
+export function tick(k: Kernel, n: number): number {
+  if (n < 1 || n > untilSwitch(k)) return E_ARG;
+  const hi = laterHi(k, n);
+  k.timeLo = laterLo(k, n);
+  k.timeHi = hi;
+  const pos = k.framePos + n;
+  if (pos >= k.frameLength[k.mode]) {
+    beginFrame(k);
+    return OK;
+  }
+  k.framePos = pos;
+  for (let i = 0; i < k.ncores; i++) {
+    if (k.winEnd[k.curWin[i]] <= pos) {
+      k.curWin[i] += 1;
+      k.switched[i] = 1;
+    }
+  }
+  return OK;
+}
+/** 1: the window of `core` has changed, which is thereby taken. */
+export function takeSwitch(k: Kernel, core: number): number {
+  if (core < 0 || core >= k.ncores) return 0;
+  const switched = k.switched[core];
+  k.switched[core] = 0;
+  return switched;
+}
+
+// ---- actions of the supervisor itself ----------------------------------------------------------------------------------------------
+/** Tells every partition that the system ends: once. */
+export function stop(k: Kernel): void {
+  if (k.sysMode === SYS_STOPPING) return;
+  k.sysMode = SYS_STOPPING;
+  for (let p = 0; p < k.np; p++) k.fx[p] |= FX_END;
+}
+/**
+ * 1: the system is to end, because whoever may has asked for it, or because all partitions that count have said EXIT. One
+ * that died without a word has not: its fault is not its end.
+ */
+export function allDone(k: Kernel): number {
+  if (k.endAsked === 1) return 1;
+  for (let p = 0; p < k.np; p++) if (k.counts[p] === 1 && k.done[p] === 0) return 0;
+  for (let p = 0; p < k.np; p++) if (k.counts[p] === 1) return 1;
+  return 0;
 }
