@@ -205,7 +205,7 @@ export const FLOW_PORT = 2;
 export const FLOW_SAMPLE = 3;
 /** A handle of the first, to signal or to manage the second. */
 export const FLOW_HANDLE = 4;
-/** The second is the auditor. */
+/** The second audits the first. */
 export const FLOW_AUDIT = 5;
 /** The second manages the first, and sees its state. */
 export const FLOW_WATCH = 6;
@@ -246,8 +246,6 @@ export class Kernel {
   nwindows = 0;
   nmodes = 0;
   ncores = 0;
-  /** The partition that may read everybody's counters; -1: none. */
-  auditor = 0;
   readonly mayShutDown = new Int32Array(MAX_PARTITIONS);
   readonly mayMode = new Int32Array(MAX_PARTITIONS);
   /** 1: the system ends when all of these have ended. */
@@ -262,6 +260,8 @@ export class Kernel {
   readonly rank = new Int32Array(MAX_PARTITIONS);
   /** Who may start, stop and restart it; -1: nobody. */
   readonly manager = new Int32Array(MAX_PARTITIONS);
+  /** Who may read its counters; -1: nobody. */
+  readonly auditor = new Int32Array(MAX_PARTITIONS);
   readonly memoryBase = new Int32Array(MAX_PARTITIONS);
   /** Page frames that GRANT may give. */
   readonly memoryFrames = new Int32Array(MAX_PARTITIONS);
@@ -452,11 +452,10 @@ export function wf_sizes(k: Kernel): boolean {
     isWithin(k.nsamples, 0, MAX_SAMPLES) &&
     isWithin(k.nwindows, 1, MAX_WINDOWS) &&
     isWithin(k.nmodes, 1, MAX_MODES) &&
-    isWithin(k.ncores, 1, MAX_CORES) &&
-    isWithin(k.auditor, -1, k.np - 1)
+    isWithin(k.ncores, 1, MAX_CORES)
   );
 }
-/** A partition's row is well-formed, and the auditor may learn of it. */
+/** A partition's row is well-formed, and its auditor may learn of it. */
 export function wf_partition(k: Kernel, p: number): boolean {
   return (
     isFlag(k.mayShutDown[p]) &&
@@ -468,6 +467,9 @@ export function wf_partition(k: Kernel, p: number): boolean {
     isWithin(k.ends[p], 0, MAX_ENDS) &&
     isWithin(k.manager[p], -1, k.np - 1) &&
     k.manager[p] !== p &&
+    isWithin(k.auditor[p], -1, k.np - 1) &&
+    k.auditor[p] !== p &&
+    (k.auditor[p] === -1 || allows(k, p, k.auditor[p])) &&
     isWithin(k.memoryBase[p], 0, MAX_FRAMES) &&
     isWithin(k.memoryFrames[p], 0, MAX_FRAMES - k.memoryBase[p]) &&
     isWithin(k.slotFirst[p], 0, SLOTS) &&
@@ -477,8 +479,7 @@ export function wf_partition(k: Kernel, p: number): boolean {
     isWithin(k.hmPeriod[p], 0, TIME_BASE - 1) &&
     isWithin(k.hmDelay[p], 0, k.hmMax[p]) &&
     isWithin(k.hmMax[p], 0, TIME_BASE - 1) &&
-    isWithin(k.hmMode[p], 0, k.nmodes - 1) &&
-    (k.auditor === -1 || k.auditor === p || allows(k, p, k.auditor))
+    isWithin(k.hmMode[p], 0, k.nmodes - 1)
   );
 }
 /** Module level only with the right to it; and nothing can be delivered to a program that is gone. */
@@ -561,7 +562,7 @@ export function wf_policy(k: Kernel, row: number): boolean {
   if (flow === FLOW_PORT) return portShows(k, shown, p, q);
   if (flow === FLOW_SAMPLE) return sampleShows(k, shown, p, q);
   if (flow === FLOW_HANDLE) return handleShows(k, shown, p, q);
-  if (flow === FLOW_AUDIT) return q === k.auditor && p !== q;
+  if (flow === FLOW_AUDIT) return q === k.auditor[p];
   return flow === FLOW_WATCH && q === k.manager[p];
 }
 /** A port joins two different partitions; a call goes down the ranks, and its reply has a slot of the client's. */
@@ -842,7 +843,6 @@ function restartFaulty(k: Kernel, p: number, kind: number): void {
   k.goHi[p] = laterHi(k, back);
   k.goLo[p] = laterLo(k, back);
   k.startKind[p] = kind;
-  k.restarts[p] = saturatedIncrement(k.restarts[p]);
   kill(k, p, P_LOADING);
 }
 /** What is done about a fault of p; an action of p's own domain. */
@@ -942,8 +942,8 @@ function beat(k: Kernel, p: number): number {
   return OK;
 }
 function audit(k: Kernel, p: number, q: number): number {
-  if (p !== k.auditor) return E_RIGHT;
   if (!isPartition(k, q)) return E_ARG;
+  if (k.auditor[q] !== p) return E_RIGHT;
   give3(k, k.faults[q], k.restarts[q], k.illegal[q]);
   return OK;
 }
@@ -1152,8 +1152,6 @@ function stopManaged(k: Kernel, p: number, handle: number): number {
 function restartManaged(k: Kernel, p: number, handle: number): number {
   const q = lookUp(k, p, handle, H_MANAGE);
   if (q < 0) return E_RIGHT;
-  // Counted whatever its state: the auditor sees the count, and it does not see the state.
-  k.restarts[q] = saturatedIncrement(k.restarts[q]);
   begin(k, q);
   if (isLive(k, q)) {
     goNow(k, q);
@@ -1318,6 +1316,8 @@ function wipe(k: Kernel, p: number): number {
   k.memoryUsed[p] = 0;
   k.fx[p] &= FX_END;
   k.cursor[p] = 0;
+  // Counted here and not where it was decided: its auditor sees the count, and its manager may not reach its auditor.
+  if (k.next[p] === P_LOADING) k.restarts[p] = saturatedIncrement(k.restarts[p]);
   k.state[p] = k.sysMode === SYS_RUN ? k.next[p] : P_HALTED;
   k.next[p] = P_HALTED;
   return OK;
