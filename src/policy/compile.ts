@@ -1,6 +1,16 @@
-// Expanded description -> plan, the kernel process's input.
-import type { Plan, PlanPartition, PlanStream } from '../kernel/plan.ts';
-import { type Channel, channelsOf, type Description, type Partition } from './description.ts';
+// Expanded description -> plan: the core's tables as words, and the names of all that is in them.
+import { encodePlanFile } from '../kernel/plan-file.ts';
+import { type Plan, type PlanFileEntry, type PlanGrants, type PlanPartition, TICK } from '../kernel/plan.ts';
+import {
+  type Channel,
+  channelsOf,
+  type Description,
+  type GuestFiles,
+  PARTITION_FAULTS,
+  type Partition,
+} from './description.ts';
+import { planWords } from './plan-words.ts';
+import { compileTables, mayEndSystem, type Tables } from './tables.ts';
 
 /** What a guest boots: absolute paths, chosen by the caller (a fetched image, or the files that the description names). */
 export interface BootFiles {
@@ -19,64 +29,178 @@ export interface TerminalChoice {
   readonly columns: number;
 }
 
-/** `boot` has an entry for each guest. The description must be free of faults, and carried out (notCarriedOut). */
-export function compilePlan(
+/** SHA-256 of a file in hexadecimal, by the path that is in the plan; undefined: the plan does not bind it. */
+export type HashOf = (path: string) => string | undefined;
+
+export interface CompiledSystem {
+  readonly tables: Tables;
+  readonly plan: Plan;
+  /** The file of both, without signature. */
+  readonly file: Buffer;
+}
+
+/**
+ * `boot` has an entry for each guest. The description must be free of faults. `hashOf` is asked of files for which the
+ * description itself has no hash.
+ */
+export function compileSystem(
   description: Description,
   boot: ReadonlyMap<string, BootFiles>,
   terminal: TerminalChoice,
-): Plan {
-  const indexes = new Map(description.partitions.map((partition, index) => [partition.name, index]));
-  const streams = description.channels.flatMap((channel): PlanStream[] => {
-    const left = indexes.get(channel.from)!;
-    const right = indexes.get(channel.to[0])!;
-    const { name, bytes } = channel;
-    return [
-      { name, from: left, to: right, bytes },
-      { name, from: right, to: left, bytes },
-    ];
-  });
-  const partitions = description.partitions.map((partition): PlanPartition => {
-    const channels = channelsOf(description, partition.name);
-    if (partition.form === 'guest') return planGuest(partition, channels, boot.get(partition.name)!);
-    return planConsole(partition, channels, terminal);
-  });
-  return { virtsec: 1, system: description.system, partitions, streams };
+  hashOf: HashOf = () => undefined,
+): CompiledSystem {
+  const tables = compileTables(description);
+  const plan: Plan = {
+    virtsec: 1,
+    system: description.system,
+    tick: TICK,
+    partitions: description.partitions.map((partition, p) => {
+      const audits = partition.may.audit.map((name) => ({
+        name,
+        partition: description.partitions.findIndex((other) => other.name === name),
+      }));
+      return {
+        ...planPartition(description, partition, boot.get(partition.name), terminal, hashOf),
+        ...given('ports', tables.ports[p]),
+        ...given('audits', audits),
+      };
+    }),
+    streams: tables.streams,
+    ...given(
+      'modes',
+      description.modes.map(({ name }) => name),
+    ),
+    ...given('faults', Object.fromEntries(description.faults)),
+  };
+  return { tables, plan, file: encodePlanFile(planWords(tables.kernel), plan) };
 }
 
-function planGuest(partition: Partition, channels: readonly Channel[], boot: BootFiles): PlanPartition {
-  const devices = Object.fromEntries(channels.map((channel) => [channel.as, channel.name]));
-  const files = (['kernel', 'initrd', 'firmware'] as const).flatMap((name) => {
-    const path = boot[name];
-    return path === undefined ? [] : [{ name, path }];
-  });
+export const compilePlan = (...parts: Parameters<typeof compileSystem>): Plan => compileSystem(...parts).plan;
+
+/** Files of a guest as the description names them, for a plan that is kept: images stay names until they are run. */
+export function bootAsWritten({ partitions }: Description): Map<string, BootFiles> {
+  const written = ({ cmdline, deviceTree, ...files }: GuestFiles): BootFiles => ({ ...files, cmdline, deviceTree });
+  return new Map(
+    partitions
+      .filter(({ form }) => form === 'guest')
+      .map(({ name, what, files }) => [
+        name,
+        files === undefined
+          ? { kernel: `image:${what}/kernel`, initrd: `image:${what}/initrd`, cmdline: '', deviceTree: true }
+          : written(files),
+      ]),
+  );
+}
+
+/** The field, unless there is nothing in it: what is not there means none. */
+function given<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {
+  const isEmpty = value === undefined || value === false || (typeof value === 'object' && isEmptyObject(value));
+  return isEmpty ? {} : ({ [key]: value } as Record<K, V>);
+}
+const isEmptyObject = (value: object | null): boolean => value !== null && Object.keys(value).length === 0;
+
+function planPartition(
+  description: Description,
+  partition: Partition,
+  boot: BootFiles | undefined,
+  terminal: TerminalChoice,
+  hashOf: HashOf,
+): PlanPartition {
+  const { name, form, memory, harts, may, faults, sha256, devices } = partition;
+  const channels = channelsOf(description, name);
+  const file = (key: string, path: string | undefined): PlanFileEntry[] => {
+    if (path === undefined) return [];
+    return [{ name: key, path, ...given('sha256', sha256[key] ?? hashOf(path)) }];
+  };
+  const own =
+    form === 'guest'
+      ? {
+          program: 'vmm',
+          config: guestConfig(partition, channels, boot),
+          files: (['kernel', 'initrd', 'firmware'] as const).flatMap((key) => file(key, boot?.[key])),
+        }
+      : form === 'driver'
+        ? { program: `drivers/${partition.what}`, config: driverConfig(partition, channels, terminal), files: [] }
+        : isOwn(partition)
+          ? { program: `apps/${partition.what!.slice('virtsec/'.length)}`, config: settings(partition), files: [] }
+          : { program: 'app', config: settings(partition), files: file('app', partition.what) };
+  const unreported = PARTITION_FAULTS.filter((fault) => (faults.actions.get(fault) ?? faults.otherwise) === 'ignore');
   return {
-    name: partition.name,
-    kind: 'guest',
-    program: 'vmm',
-    memory: partition.memory,
-    harts: partition.harts,
-    config: { cmdline: boot.cmdline, deviceTree: boot.deviceTree, devices },
-    files,
-    terminal: false,
-    mayShutDown: false,
+    name,
+    kind: form,
+    ...own,
+    memory,
+    harts,
+    terminal: partition.terminal,
+    mayShutDown: mayEndSystem(partition),
+    ...given('maySwitch', may.switch.length > 0),
+    ...given('beat', faults.beat),
+    ...given('unreported', unreported),
+    ...given('process', Object.fromEntries(faults.process)),
+    ...given('grants', grantsOf(partition)),
+    ...given(
+      'devices',
+      devices.map(({ name, registers, interrupt, dma }) => ({
+        name,
+        ...registers,
+        ...given('interrupt', interrupt),
+        dma,
+      })),
+    ),
   };
 }
 
-function planConsole(partition: Partition, channels: readonly Channel[], terminal: TerminalChoice): PlanPartition {
-  const consoles = channels.map((channel) => ({
-    stream: channel.name,
-    partition: channel.from === partition.name ? channel.to[0] : channel.from,
-  }));
-  const first = consoles.find((console) => console.partition === terminal.console) ?? consoles[0];
+/** One of Virtsec's own applications. */
+const isOwn = ({ what }: Partition): boolean => what?.startsWith('virtsec/') === true;
+
+/** A program's own settings are a map; what is another value is one of that name. */
+function settings({ config }: Partition): Readonly<Record<string, unknown>> {
+  if (config === undefined) return {};
+  return typeof config === 'object' && config !== null && !Array.isArray(config)
+    ? (config as Readonly<Record<string, unknown>>)
+    : { value: config };
+}
+
+function guestConfig(
+  { engine, clock }: Partition,
+  channels: readonly Channel[],
+  boot: BootFiles | undefined,
+): Readonly<Record<string, unknown>> {
   return {
-    name: partition.name,
-    kind: 'driver',
-    program: 'drivers/console',
-    memory: partition.memory,
-    harts: 1,
-    config: { consoles, first: first.stream, rows: terminal.rows, columns: terminal.columns },
-    files: [],
-    terminal: true,
-    mayShutDown: true,
+    cmdline: boot?.cmdline ?? '',
+    deviceTree: boot?.deviceTree ?? true,
+    devices: Object.fromEntries(channels.flatMap(({ as, name }) => (as === undefined ? [] : [[as, name]]))),
+    ...given('engine', engine === 'riscv' ? undefined : engine),
+    ...given('clock', clock === 'host' ? undefined : clock),
+  };
+}
+
+function driverConfig(
+  partition: Partition,
+  channels: readonly Channel[],
+  terminal: TerminalChoice,
+): Readonly<Record<string, unknown>> {
+  if (partition.what !== 'console') return settings(partition);
+  const consoles = channels
+    .filter(({ kind }) => kind === 'stream')
+    .map(({ name, from, to }) => ({ stream: name, partition: from === partition.name ? to[0] : from }));
+  const first = (consoles.find((console) => console.partition === terminal.console) ?? consoles[0])?.stream;
+  return {
+    ...settings(partition),
+    consoles,
+    ...given('first', first),
+    rows: terminal.rows,
+    columns: terminal.columns,
+  };
+}
+
+function grantsOf({ grants }: Partition): PlanGrants {
+  const { connect, listen, file, folder, readonly } = grants;
+  return {
+    ...given('connect', connect),
+    ...given('listen', listen),
+    ...given('file', file),
+    ...given('folder', folder),
+    ...given('readonly', readonly),
   };
 }

@@ -7,7 +7,14 @@ import { type Host, VALIDATORS, type Validator } from './validators.ts';
 
 export { type Analysis, analyse, claimFaults, type Finding, findings } from './analysis/analysis.ts';
 export { notCarriedOut } from './carried-out.ts';
-export { type BootFiles, compilePlan, type TerminalChoice } from './compile.ts';
+export {
+  type BootFiles,
+  bootAsWritten,
+  type CompiledSystem,
+  compilePlan,
+  compileSystem,
+  type TerminalChoice,
+} from './compile.ts';
 export type { Channel, Description, GuestFiles, Partition } from './description.ts';
 export { type SystemDescription, defineSystem } from './define.ts';
 export { nearest } from './nearest.ts';
