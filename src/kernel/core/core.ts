@@ -476,7 +476,7 @@ export function wf_partition(k: Kernel, p: number): boolean {
     isWithin(k.slotEnd[p], k.slotFirst[p], SLOTS) &&
     isWithin(k.beatPeriod[p], 0, TIME_BASE - 1) &&
     isWithin(k.hmBudget[p], 0, MAX_CREDIT) &&
-    isWithin(k.hmPeriod[p], 0, TIME_BASE - 1) &&
+    isWithin(k.hmPeriod[p], 1, TIME_BASE - 1) &&
     isWithin(k.hmDelay[p], 0, k.hmMax[p]) &&
     isWithin(k.hmMax[p], 0, TIME_BASE - 1) &&
     isWithin(k.hmMode[p], 0, k.nmodes - 1)
@@ -1003,6 +1003,7 @@ function write(k: Kernel, p: number, handle: number, length: number): number {
   k.sampleHi[m] = k.timeHi;
   k.sampleLo[m] = k.timeLo;
   k.sampleValid[m] = 1;
+  for (let q = 0; q < k.np; q++) if (k.sampleReader[m * MAX_PARTITIONS + q] === 1) arrive(k, q);
   return OK;
 }
 /** The value, its age, and whether it is valid (ARINC 653: not older than the refresh period). */
@@ -1281,8 +1282,7 @@ function tellOthers(k: Kernel, p: number): void {
     const isWaiting = (k.why[q] === W_CALL || k.why[q] === W_SPACE) && k.portTo[k.waitPort[q]] === p;
     if (ends !== 0 || isWaiting) {
       k.down[q] |= ends;
-      k.fresh[q] = 1;
-      if (k.state[q] === P_READY) k.fx[q] |= FX_WAKE;
+      arrive(k, q);
     }
   }
 }
@@ -1353,8 +1353,7 @@ export function loaded(k: Kernel, p: number): number {
     const ends = k.joined[q * MAX_PARTITIONS + p] & k.down[q];
     if (ends !== 0) {
       k.down[q] &= ~ends;
-      k.fresh[q] = 1;
-      if (k.state[q] === P_READY) k.fx[q] |= FX_WAKE;
+      arrive(k, q);
     }
   }
   return OK;
