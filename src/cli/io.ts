@@ -29,3 +29,11 @@ export function processIo(): Io {
     env: process.env,
   };
 }
+
+/** The colours of a report on standard output. */
+export const paintOf = (io: Io) => ({
+  title: (text: string) => io.paint('out', 'bold', text),
+  good: (text: string) => io.paint('out', 'green', text),
+  bad: (text: string) => io.paint('out', 'red', text),
+  dim: (text: string) => io.paint('out', 'dim', text),
+});

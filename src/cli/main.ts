@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   run: () => import('./commands/run.ts'),
   check: () => import('./commands/check.ts'),
   plan: () => import('./commands/plan.ts'),
+  key: () => import('./commands/key.ts'),
   image: () => import('./commands/image.ts'),
   doctor: () => import('./commands/doctor.ts'),
   version: () => import('./commands/version.ts'),

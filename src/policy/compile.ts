@@ -86,7 +86,7 @@ export function bootAsWritten({ partitions }: Description): Map<string, BootFile
       .map(({ name, what, files }) => [
         name,
         files === undefined
-          ? { kernel: `image:${what}/kernel`, initrd: `image:${what}/initrd`, cmdline: '', deviceTree: true }
+          ? { kernel: `image:${what}/vmlinuz`, initrd: `image:${what}/initrd`, cmdline: '', deviceTree: true }
           : written(files),
       ]),
   );

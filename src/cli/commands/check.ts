@@ -15,7 +15,7 @@ import { picture } from '../../policy/report/picture.ts';
 import { type Command, usageFailure } from '../command.ts';
 import { findDescription, readDescriptionFile } from '../description-file.ts';
 import { EXIT, Failure } from '../failure.ts';
-import type { Io } from '../io.ts';
+import { paintOf } from '../io.ts';
 import { versions } from '../version.ts';
 
 export const command: Command = {
@@ -86,13 +86,6 @@ Examples:
 };
 
 const json = (document: object): string => `${JSON.stringify(document)}\n`;
-
-const paintOf = (io: Io) => ({
-  title: (text: string) => io.paint('out', 'bold', text),
-  good: (text: string) => io.paint('out', 'green', text),
-  bad: (text: string) => io.paint('out', 'red', text),
-  dim: (text: string) => io.paint('out', 'dim', text),
-});
 
 function writePicture(file: string, svg: string): void {
   try {
