@@ -32,9 +32,9 @@ export function isPlanFile(path: string): boolean {
   const start = Buffer.alloc(8);
   let file: number | undefined;
   try {
-    file = openSync(path);
+    file = openSync(path, 'r');
     return (
-      readSync(file, start, {}) === 8 && start.readInt32LE(0) === PLAN_MAGIC_0 && start.readInt32LE(4) === PLAN_MAGIC_1
+      readSync(file, start) === 8 && start.readInt32LE(0) === PLAN_MAGIC_0 && start.readInt32LE(4) === PLAN_MAGIC_1
     );
   } catch {
     return false;
