@@ -64,6 +64,20 @@ export class PartitionThread {
     return { notify: () => this.calls.notify(end), peerIsDead: () => this.calls.isPeerDead(end) };
   }
 
+  /** One operation, as Calls.operate has it; `take` also learns the number of result words. */
+  operate<T>(
+    op: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    message: Uint8Array | undefined,
+    take: (result: number, out: Int32Array, message: Uint8Array, count: number) => T,
+  ): T {
+    return this.calls.operate(op, a0, a1, a2, message, (result, out, received) =>
+      take(result, out, received, this.calls.outCount),
+    );
+  }
+
   /** Wakes the other side of a stream end (by its number), whether it waits or not. */
   notify(end: number): void {
     this.calls.notify(end);
