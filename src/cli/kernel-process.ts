@@ -43,7 +43,13 @@ export interface KernelOptions {
   readonly args?: readonly string[];
 }
 
-export function startKernel(plan: Plan, options: KernelOptions): KernelProcess {
+/** A plan, and the file that the kernel gets (plan-file.ts). */
+export interface RunnableSystem {
+  readonly plan: Plan;
+  readonly file: Uint8Array;
+}
+
+export function startKernel({ file }: RunnableSystem, options: KernelOptions): KernelProcess {
   const { terminal } = options;
   const noFfi = process.env['VIRTSEC_NO_FFI']; // for tests of hosts without node:ffi
   const ends: ('pipe' | number)[] =
@@ -58,7 +64,7 @@ export function startKernel(plan: Plan, options: KernelOptions): KernelProcess {
   const stream = (fd: number): unknown => child.stdio[fd];
   const planEnd = stream(3) as Writable;
   planEnd.on('error', () => {}); // a kernel process that died early: its end says so
-  planEnd.end(JSON.stringify(plan));
+  planEnd.end(file);
 
   let log = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {

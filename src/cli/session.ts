@@ -3,7 +3,7 @@ import type { KernelEvent, Plan } from '../kernel/plan.ts';
 import { bootBanner, exitSentence } from './banner.ts';
 import { EXIT, type ExitStatus } from './failure.ts';
 import type { Io } from './io.ts';
-import { type KernelEnd, type KernelProcess, startKernel } from './kernel-process.ts';
+import { type KernelEnd, type KernelProcess, type RunnableSystem, startKernel } from './kernel-process.ts';
 import { Script, type ScriptOptions, Transcript } from './script.ts';
 import type { RawTerminal } from './terminal.ts';
 
@@ -58,11 +58,12 @@ const LAST_LINES = 12;
 const LAST_CHARACTERS = 2000;
 
 /** Runs the plan to its end. Signals to this process end the system and make the outcome `interrupted`. */
-export async function runSession(plan: Plan, options: SessionOptions, io: Io): Promise<Outcome> {
-  return new Session(plan, options, io).run();
+export async function runSession(system: RunnableSystem, options: SessionOptions, io: Io): Promise<Outcome> {
+  return new Session(system, options, io).run();
 }
 
 class Session {
+  readonly #system: RunnableSystem;
   readonly #plan: Plan;
   readonly #options: SessionOptions;
   readonly #io: Io;
@@ -85,7 +86,9 @@ class Session {
   /** A person at the terminal decides when it ends; a script cannot. */
   readonly #isScripted: boolean;
 
-  constructor(plan: Plan, options: SessionOptions, io: Io) {
+  constructor(system: RunnableSystem, options: SessionOptions, io: Io) {
+    const { plan } = system;
+    this.#system = system;
     this.#plan = plan;
     this.#options = options;
     this.#io = io;
@@ -101,7 +104,7 @@ class Session {
     const interrupt = (): void => this.#stop('interrupted');
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
     for (const signal of signals) process.on(signal, interrupt);
-    const kernel = startKernel(this.#plan, {
+    const kernel = startKernel(this.#system, {
       terminal: hasTerminal ? (raw?.terminal ?? 'pipes') : 'none',
       onEvent: (event) => this.#onEvent(event),
       args: this.#options.kernelArguments ?? [],

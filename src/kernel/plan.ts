@@ -96,19 +96,19 @@ export interface PlanStream {
   readonly bytes: number;
 }
 
+/** A process of a partition, as it has said HELLO. */
+export interface RunningPartition {
+  readonly name: string;
+  readonly kind: PartitionKind;
+  readonly pid: number;
+  /** Names of the isolation layers that stand, and of those that do not, each with its reason. */
+  readonly layers: readonly string[];
+  readonly missing: readonly { readonly layer: string; readonly reason: string }[];
+}
+
 /** One line of JSON each, from the kernel process to the CLI on descriptor 4. */
 export type KernelEvent =
-  | {
-      readonly event: 'started';
-      readonly partitions: readonly {
-        readonly name: string;
-        readonly kind: PartitionKind;
-        readonly pid: number;
-        /** Names of the isolation layers that stand, and of those that do not, each with its reason. */
-        readonly layers: readonly string[];
-        readonly missing: readonly { readonly layer: string; readonly reason: string }[];
-      }[];
-    }
+  | { readonly event: 'started'; readonly partitions: readonly RunningPartition[] }
   | { readonly event: 'log'; readonly partition: string; readonly text: string }
   /** A partition ended. `by: 'exit'` = it said so (a guest's power-off); the others are faults. */
   | {
@@ -117,7 +117,11 @@ export type KernelEvent =
       readonly by: 'exit' | 'process-exit' | 'signal' | 'illegal-call';
       readonly status: number;
       readonly signal?: string;
+      /** Another process will follow. */
+      readonly restarts?: boolean;
     }
+  /** A partition runs again (or, started by a manager, for the first time), `ms` after its process was started. */
+  | ({ readonly event: 'restarted'; readonly starts: number; readonly ms: number } & RunningPartition)
   | { readonly event: 'reset'; readonly partition: string }
   /** The last event. `status` is the exit status that the CLI takes over. */
   | {

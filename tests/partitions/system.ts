@@ -4,7 +4,8 @@ import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import type { KernelEvent, Plan, PlanPartition, PlanStream } from '../../src/kernel/plan.ts';
+import type { KernelEvent, PlanPartition, PlanStream } from '../../src/kernel/plan.ts';
+import { planFile } from './plan.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 /** A busy machine is slow; only what hangs takes this long. */
@@ -51,6 +52,12 @@ export interface Options {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** A compiled plan, and programs beyond Virtsec's own that it names. */
+export interface TestPlan {
+  readonly file: Buffer;
+  readonly programs: readonly string[];
+}
+
 export class TestSystem {
   readonly events: KernelEvent[] = [];
   /** Resolves with the exit status of the kernel process (null: a signal ended it). */
@@ -60,9 +67,12 @@ export class TestSystem {
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
 
-  constructor(partitions: readonly PlanPartition[], streams: readonly PlanStream[], options: Options = {}) {
-    const plan: Plan = { virtsec: 1, system: 'test', partitions, streams };
-    const programs = new Set(partitions.map((p) => p.program).filter((program) => program.startsWith('/')));
+  constructor(plan: TestPlan, options?: Options);
+  constructor(partitions: readonly PlanPartition[], streams: readonly PlanStream[], options?: Options);
+  constructor(what: TestPlan | readonly PlanPartition[], more?: Options | readonly PlanStream[], last?: Options) {
+    const isPlan = !Array.isArray(what);
+    const plan = isPlan ? (what as TestPlan) : planFile(what as PlanPartition[], more as PlanStream[]);
+    const options = (isPlan ? (more as Options | undefined) : last) ?? {};
     const stdio: StdioOptions = [
       ...(['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] as const),
       ...(options.terminal ?? (['ignore', 'ignore'] as const)),
@@ -73,7 +83,7 @@ export class TestSystem {
       [
         '--disable-warning=ExperimentalWarning',
         MAIN,
-        ...[...programs].flatMap((program) => ['--allow-program', program]),
+        ...plan.programs.flatMap((program) => ['--allow-program', program]),
         ...(options.without ?? []).flatMap((layer) => ['--without-layer', layer]),
       ],
       {
@@ -84,7 +94,7 @@ export class TestSystem {
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.kernelLog += chunk.toString()));
     const planPipe = this.#child.stdio[3] as Writable;
     planPipe.on('error', () => {});
-    planPipe.end(JSON.stringify(plan));
+    planPipe.end(plan.file);
     const lines = createInterface({ input: this.#child.stdio[4] as Readable });
     lines.on('line', (line) => {
       this.events.push(JSON.parse(line) as KernelEvent);

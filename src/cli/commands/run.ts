@@ -1,4 +1,4 @@
-import { compilePlan, parseSize, parseTime } from '../../policy/index.ts';
+import { compileSystem, parseSize, parseTime } from '../../policy/index.ts';
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
 import { EXIT } from '../failure.ts';
@@ -69,9 +69,9 @@ Examples:
         const files = boot.get(guest)!;
         boot.set(guest, { ...files, cmdline: `${files.cmdline} LINES=${rows} COLUMNS=${columns}`.trim() });
       }
-      const plan = compilePlan(system.description, boot, { console: guest, rows, columns });
+      const compiled = compileSystem(system.description, boot, { console: guest, rows, columns });
       const outcome = await runSession(
-        plan,
+        compiled,
         {
           script: {
             steps,
@@ -87,7 +87,7 @@ Examples:
         },
         io,
       );
-      report(call, io, plan.system, outcome);
+      report(call, io, compiled.plan.system, outcome);
       return outcome.status;
     } finally {
       raw?.restore();

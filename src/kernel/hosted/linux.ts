@@ -81,6 +81,7 @@ const X64 = {
   seccomp: 317,
   getrandom: 318,
   memfd_create: 319,
+  fallocate: 285,
   bpf: 321,
   execveat: 322,
   userfaultfd: 323,
@@ -136,6 +137,7 @@ const ARM64: Partial<Record<CallName, number>> = {
   uname: 160,
   fcntl: 25,
   fdatasync: 83,
+  fallocate: 47,
   ftruncate: 46,
   gettimeofday: 169,
   getrusage: 165,
@@ -313,16 +315,24 @@ export function addSeals(fd: number, seals: number): void {
   must('fcntl', fd, F_ADD_SEALS, seals);
 }
 
-/** Maps `fd` shared; the address. */
-export function mapMemory(fd: number, bytes: number, access: 'read' | 'write'): bigint {
+/** Maps `fd` shared; the address. `over`: in place of what is mapped at that address. */
+export function mapMemory(fd: number, bytes: number, access: 'read' | 'write', over = 0n): bigint {
   const t = thread();
   const PROT_READ = 1;
   const PROT_WRITE = 2;
   const MAP_SHARED = 1n;
-  const prot = access === 'write' ? PROT_READ | PROT_WRITE : PROT_READ;
-  const at = t.raw(BigInt(callNumber('mmap')!), 0n, BigInt(bytes), BigInt(prot), MAP_SHARED, BigInt(fd), 0n);
+  const MAP_FIXED = 16n;
+  const prot = BigInt(access === 'write' ? PROT_READ | PROT_WRITE : PROT_READ);
+  const flags = over === 0n ? MAP_SHARED : MAP_SHARED | MAP_FIXED;
+  const at = t.raw(BigInt(callNumber('mmap')!), over, BigInt(bytes), prot, flags, BigInt(fd), 0n);
   if (at === -1n) throw new SystemCallError('mmap', t.errno[0]);
   return at;
+}
+
+/** Zeroes a part of a memfd: every mapping sees it. */
+export function wipeMemory(fd: number, from: number, bytes: number): void {
+  const PUNCH_HOLE_KEEP_SIZE = 3;
+  must('fallocate', fd, PUNCH_HOLE_KEEP_SIZE, from, bytes);
 }
 
 export function closeDescriptor(fd: number): void {

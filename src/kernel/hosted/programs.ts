@@ -1,11 +1,19 @@
 // The programs that a partition may run, each with what its Node process needs. Nothing else can be named by a plan.
 import path from 'node:path';
-import type { PartitionKind } from '../plan.ts';
+import type { PartitionKind, PlanPartition } from '../plan.ts';
 import type { JailKind } from './seccomp.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
 /** `.ts` in a checkout's sources, `.js` in what `npm run build` made of them. */
 export const EXTENSION = path.extname(import.meta.filename);
+
+/**
+ * Program of a partition that has no process: whoever manages the system from outside. The kernel makes its calls, so that the core
+ * checks what the plan lets it do.
+ */
+export const OPERATOR = 'operator';
+
+export const hasProcess = ({ program }: PlanPartition): boolean => program !== OPERATOR;
 
 export interface Program {
   /** Absolute path of its main module. */
