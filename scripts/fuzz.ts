@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 
 import { fuzzCpu } from '../tests/differential/fuzz.ts';
+import { fuzzPlans, SHIPPED } from '../tests/plan/fuzz.ts';
 
 const USAGE = `npm run fuzz -- NAME [options]
   cpu    the CPU engine against qemu-system-riscv64
@@ -11,6 +12,9 @@ const USAGE = `npm run fuzz -- NAME [options]
          --time SECONDS      stop after so long
          --batch N           programs in one boot (default 300)
          --threshold N       translate code that is arrived at N times (1: all code; default 0: interpret)
+  plan   hostile plans against file reader, loader and the core's \`boot\`
+         --seed N            first plan's seed (default: from the clock)
+         --plans N           how many (default 100,000)
 `;
 
 const { values, positionals } = parseArgs({
@@ -21,11 +25,12 @@ const { values, positionals } = parseArgs({
     time: { type: 'string' },
     batch: { type: 'string' },
     threshold: { type: 'string' },
+    plans: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 });
 
-const number = (name: 'seed' | 'instructions' | 'time' | 'batch' | 'threshold'): number | undefined => {
+const number = (name: 'seed' | 'instructions' | 'time' | 'batch' | 'threshold' | 'plans'): number | undefined => {
   const text = values[name];
   if (text === undefined) return undefined;
   const value = Number(text.replaceAll('_', ''));
@@ -36,9 +41,15 @@ const number = (name: 'seed' | 'instructions' | 'time' | 'batch' | 'threshold'):
   return value;
 };
 
-if (values.help === true || positionals.length !== 1 || positionals[0] !== 'cpu') {
+if (values.help === true || positionals.length !== 1 || !['cpu', 'plan'].includes(positionals[0] ?? '')) {
   console.log(USAGE);
   process.exit(values.help === true ? 0 : 2);
+}
+if (positionals[0] === 'plan') {
+  const seed = number('seed') ?? Date.now() % 2 ** 31;
+  const result = fuzzPlans(SHIPPED, { plans: number('plans') ?? 100_000, seed });
+  console.log(JSON.stringify({ seed, ...result }, null, 2));
+  process.exit(result.wrong.length === 0 ? 0 : 1);
 }
 const differences = await fuzzCpu({
   seed: number('seed') ?? Date.now() % 2 ** 31,
