@@ -13,9 +13,9 @@ import {
   compileSystem,
   type Description,
   formatFaults,
+  type Host,
   PRESENCE,
   readDescription,
-  type Source,
   VALIDATORS,
 } from '../policy/index.ts';
 import type { DescriptionFile } from './description-file.ts';
@@ -74,13 +74,8 @@ export function loadPlanFile(name: string, bytes: Uint8Array): LoadedPlan {
 
 export const readPlanFile = (path: string): LoadedPlan => loadPlanFile(path, readFileSync(path));
 
-export interface CheckedDescription {
-  readonly description: Description;
-  readonly source: Source;
-}
-
 /** Throws a Failure with the messages of a wrong description, or of one that breaks what it asserts. */
-export function checkedDescription({ name, text, host }: DescriptionFile): CheckedDescription {
+export function checkedDescription({ name, text, host }: DescriptionFile): Description {
   const reading = readDescription(
     name,
     text,
@@ -91,19 +86,17 @@ export function checkedDescription({ name, text, host }: DescriptionFile): Check
   if (description === undefined) throw new Failure(EXIT.usage, reading.messages.join('\n\n'));
   const broken = claimFaults(description);
   if (broken.length > 0) throw new Failure(EXIT.failed, formatFaults(source, broken).join('\n\n'));
-  return { description, source };
+  return description;
 }
 
-/** Files that are not there to be hashed: the plan does not bind them. */
 export interface CompiledDescription {
   readonly bytes: Buffer;
+  /** Files that are not there to be hashed: the plan does not bind them. */
   readonly unbound: readonly string[];
 }
 
-export function compileDescription(
-  { description }: CheckedDescription,
-  { host }: DescriptionFile,
-): CompiledDescription {
+/** The plan that is kept: files as the description names them, each bound by its hash where it is there. */
+export function compileDescription(description: Description, host: Host): CompiledDescription {
   const hashOf = (path: string): string | undefined => {
     const image = /^image:([\w-]+)\/([\w-]+)$/.exec(path);
     if (image === null) return host.sha256?.(path);

@@ -46,7 +46,7 @@ Examples:
     const isCompiled = word !== undefined && isPlanFile(word);
     if (call.has('show')) {
       if (isCompiled) throw usageFailure(command, '--show writes a description, and this is a compiled plan');
-      const { description } = checkedDescription(await readDescriptionFile(findDescription('plan', word)));
+      const description = checkedDescription(await readDescriptionFile(findDescription('plan', word)));
       io.out(showDescription(description, call.has('json') ? 'json' : 'yaml'));
       return EXIT.ok;
     }
@@ -71,7 +71,7 @@ Examples:
 
 async function compile(word: string | undefined, io: Io): Promise<Buffer> {
   const file = await readDescriptionFile(findDescription('plan', word));
-  const { bytes, unbound } = compileDescription(checkedDescription(file), file);
+  const { bytes, unbound } = compileDescription(checkedDescription(file), file.host);
   if (unbound.length > 0) {
     const names = harmless(unbound.join(', '));
     io.note(`${io.paint('note', 'yellow', 'warning')}: not there, so the plan does not bind them: ${names}\n`);
