@@ -42,6 +42,8 @@ export interface KernelLink {
   readStream(end: number, into: Uint8Array): number;
   /** Bytes written; 0: no room now, and a wake will tell; -1: closed. */
   writeStream(end: number, bytes: Uint8Array): number;
+  /** Bytes that `writeStream` would take; 0: none now, and a wake will tell; -1: closed. */
+  roomInStream(end: number): number;
   /** Bytes read at `position`; 0: the file's end; -1: not allowed. */
   readFile(name: string, position: number, into: Uint8Array): number;
   /** Bytes written at `position`; -1: not allowed. */

@@ -31,6 +31,7 @@ export function powersOf(link: KernelLink): Powers {
     },
     readStream: (end, into) => link.readStream(end, into),
     writeStream: (end, bytes) => link.writeStream(end, bytes),
+    roomInStream: (end) => link.roomInStream(end),
     readFile: (name, position, into) => link.readFile(name, position, into),
     writeFile: (name, position, bytes) => link.writeFile(name, position, bytes),
     fileSize: (name) => link.fileSize(name),

@@ -7,7 +7,7 @@ import { readLibrary } from './sources.ts';
 import { startApplication } from './start.ts';
 
 /** All of a descriptor that may have been read before. */
-function readAll(descriptor: number): Uint8Array {
+function readAll(descriptor: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(fstatSync(descriptor).size);
   for (let done = 0; done < bytes.length;) {
     const count = readSync(descriptor, bytes, done, bytes.length - done, done);

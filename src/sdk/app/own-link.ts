@@ -53,6 +53,7 @@ export function ownLink(): KernelLink {
     },
     readStream: (end, into) => filled(into, (buffer) => powers.readStream(end, buffer)),
     writeStream: (end, bytes) => guarded(() => Number(powers.writeStream(end, copyOf(bytes)))),
+    roomInStream: (end) => guarded(() => Number(powers.roomInStream(end))),
     readFile: (name, position, into) => filled(into, (buffer) => powers.readFile(name, position, buffer)),
     writeFile: (name, position, bytes) => guarded(() => Number(powers.writeFile(name, position, copyOf(bytes)))),
     fileSize: (name) => guarded(() => Number(powers.fileSize(name))),

@@ -18,6 +18,7 @@ export interface Powers {
   callOff(timer: number): void;
   readStream(end: number, into: Uint8Array): number;
   writeStream(end: number, bytes: Uint8Array): number;
+  roomInStream(end: number): number;
   readFile(name: string, position: number, into: Uint8Array): number;
   writeFile(name: string, position: number, bytes: Uint8Array): number;
   fileSize(name: string): number;
@@ -57,6 +58,7 @@ export const powers: Powers = {
   callOff: none,
   readStream: none,
   writeStream: none,
+  roomInStream: none,
   readFile: none,
   writeFile: none,
   fileSize: none,

@@ -71,6 +71,12 @@ export function processLink(partition: Partition): KernelLink {
         if (stream.waitForSpace()) return 0;
       }
     },
+    roomInStream(end) {
+      const stream = producers.get(end);
+      if (stream === undefined) return -1;
+      if (stream.closed) return -1;
+      return stream.waitForSpace() ? 0 : stream.space;
+    },
     readFile: (name, position, into) => onFile(name, (fd) => readSync(fd, into, 0, into.length, position)),
     writeFile: (name, position, bytes) => onFile(name, (fd) => writeSync(fd, bytes, 0, bytes.length, position)),
     fileSize: (name) => onFile(name, (fd) => fstatSync(fd).size),

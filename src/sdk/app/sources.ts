@@ -60,8 +60,8 @@ export function packApplication(entry: string): Pack {
  * What a partition is given as its file `app`: a WebAssembly module as it is, a module of code without others beside it as its
  * text, and one with others as a pack. Throws what reading the file throws.
  */
-export function applicationFile(entry: string): Uint8Array {
-  if (entry.endsWith('.wasm')) return readFileSync(entry);
+export function applicationFile(entry: string): Uint8Array<ArrayBuffer> {
+  if (entry.endsWith('.wasm')) return new Uint8Array(readFileSync(entry));
   const pack = packApplication(entry);
   const texts = Object.values(pack.modules);
   return new TextEncoder().encode(texts.length === 1 ? texts[0] : JSON.stringify(pack));
