@@ -110,11 +110,26 @@ export interface RunningPartition {
 export type KernelEvent =
   | { readonly event: 'started'; readonly partitions: readonly RunningPartition[] }
   | { readonly event: 'log'; readonly partition: string; readonly text: string }
-  /** A partition ended. `by: 'exit'` = it said so (a guest's power-off); the others are faults. */
+  /**
+   * A partition ended. `exit`: it said so (a guest's power-off); `stopped`: by whoever manages it. The others are faults: its
+   * process ended (`process-exit`, `signal`), or the health monitor ended it, for what the name says.
+   */
   | {
       readonly event: 'exit';
       readonly partition: string;
-      readonly by: 'exit' | 'process-exit' | 'signal' | 'illegal-call';
+      readonly by:
+        | 'exit'
+        | 'stopped'
+        | 'process-exit'
+        | 'signal'
+        | 'illegal-call'
+        | 'no-exit'
+        | 'trap'
+        | 'deadline'
+        | 'window'
+        | 'heartbeat'
+        | 'memory'
+        | 'raised';
       readonly status: number;
       readonly signal?: string;
       /** Another process will follow. */

@@ -162,6 +162,8 @@ export class StreamProducer extends StreamEnd {
 }
 
 export class StreamConsumer extends StreamEnd {
+  #isAnother = false;
+
   constructor(ring: RingMemory, link: EndLink) {
     super(ring, ring.progress, ring.header, link);
   }
@@ -170,9 +172,20 @@ export class StreamConsumer extends StreamEnd {
   #join(): void {
     const generation = Atomics.load(this.ring.header, W_GENERATION);
     this.forgive();
+    this.#isAnother = true;
     Atomics.store(this.ring.progress, W_COUNT, Atomics.load(this.ring.header, W_COUNT));
     Atomics.store(this.ring.progress, W_GENERATION, generation);
     this.advance(0);
+  }
+
+  /**
+   * True, once, when the producer was restarted: what the last read returned, or the next one will, is the first that the new one
+   * has written, and what the old one had begun will not be completed.
+   */
+  takeRestart(): boolean {
+    const isAnother = this.#isAnother;
+    this.#isAnother = false;
+    return isAnother;
   }
 
   protected override used(): number {

@@ -30,7 +30,8 @@ export interface Mechanism {
 export type CoreEvent =
   | { readonly event: 'ready' }
   | { readonly event: 'load'; readonly partition: number; readonly warm: boolean }
-  | { readonly event: 'kill'; readonly partition: number }
+  /** `code`: for that fault; -1: it has said EXIT, or somebody who manages it stops it. */
+  | { readonly event: 'kill'; readonly partition: number; readonly code: number }
   | { readonly event: 'hello'; readonly partition: number; readonly text: string }
   | { readonly event: 'log'; readonly partition: number; readonly text: string }
   | { readonly event: 'reset'; readonly partition: number }
@@ -88,6 +89,8 @@ export class Supervisor {
   #ticks = 0;
   readonly #process: Uint8Array;
   readonly #why: Uint8Array;
+  /** The fault of this turn, -1: none. */
+  readonly #faultCode: Int8Array;
   /** Row 4p: operation and arguments of the open call. */
   readonly #call: Int32Array;
   #anyAgain = false;
@@ -103,6 +106,7 @@ export class Supervisor {
     this.#process = new Uint8Array(k.np);
     this.#why = new Uint8Array(k.np);
     this.#call = new Int32Array(k.np * 4);
+    this.#faultCode = new Int8Array(k.np).fill(-1);
     this.#hasWindows = k.winPart.subarray(0, k.nwindows).some((p) => p >= 0);
   }
 
@@ -139,6 +143,11 @@ export class Supervisor {
   /** A fault that was seen from outside (FAULT_). */
   fault(p: number, code: number): void {
     core.fault(this.#k, p, code);
+    this.#tellFault(p, code);
+  }
+
+  #tellFault(p: number, code: number): void {
+    this.#faultCode[p] = code;
     this.#mechanism.tell({ event: 'fault', partition: p, code });
   }
 
@@ -219,6 +228,7 @@ export class Supervisor {
     const count = k.outN;
     if (result === core.OK) this.#report(p, op, a0);
     else if (result <= core.E_OP && result >= core.E_ARG) {
+      this.#faultCode[p] = core.FAULT_ILLEGAL;
       this.#mechanism.tell({ event: 'illegal', partition: p, op, early: false });
     }
     this.#why[p] = NOT_OPEN;
@@ -233,7 +243,7 @@ export class Supervisor {
     const tell = (event: CoreEvent) => this.#mechanism.tell(event);
     if (op === core.OP_LOG) tell({ event: 'log', partition: p, text: this.#mechanism.readText(p, a0) });
     else if (op === core.OP_RESET) tell({ event: 'reset', partition: p });
-    else if (op === core.OP_RAISE) tell({ event: 'fault', partition: p, code: a0 });
+    else if (op === core.OP_RAISE) this.#tellFault(p, a0);
     else if (op === core.OP_EXIT) {
       tell({ event: 'exit', partition: p, status: a0, allDone: core.allDone(k) === 1, systemStatus: k.status });
     }
@@ -313,9 +323,7 @@ export class Supervisor {
       } else if (k.beatPeriod[p] > 0 && this.#until(k.beatHi[p], k.beatLo[p]) <= 0) {
         const faults = k.faults[p];
         core.work(k, c, p);
-        if (k.faults[p] !== faults) {
-          this.#mechanism.tell({ event: 'fault', partition: p, code: core.FAULT_BEAT });
-        }
+        if (k.faults[p] !== faults) this.#tellFault(p, core.FAULT_BEAT);
       }
     }
     return isLeft;
@@ -326,7 +334,7 @@ export class Supervisor {
     for (let p = 0; p < k.np; p++) {
       if (k.fx[p] === 0) continue;
       const effects = core.takeEffects(k, p);
-      if (effects & core.FX_KILL) this.#mechanism.tell({ event: 'kill', partition: p });
+      if (effects & core.FX_KILL) this.#mechanism.tell({ event: 'kill', partition: p, code: this.#faultCode[p] });
       if (effects & core.FX_LOAD) {
         this.#mechanism.tell({ event: 'load', partition: p, warm: k.startKind[p] === core.START_WARM });
       }
@@ -338,6 +346,7 @@ export class Supervisor {
       }
     }
     for (let p = 0; p < k.np; p++) if (k.fx[p] !== 0) return true;
+    this.#faultCode.fill(-1);
     return false;
   }
 

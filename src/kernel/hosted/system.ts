@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import { LAYERS, STOP_GRACE_MS } from '../abi.ts';
 import type { HelloText, Layer } from '../abi.ts';
+import { FAULT_APPLICATION } from '../core/core.ts';
 import type { BootedPlan } from './boot-plan.ts';
 import { LogLines, harmless } from './log-lines.ts';
 import { hasProcess } from './programs.ts';
@@ -18,6 +19,16 @@ const STATUS_OWN_FAULT = 70;
 const BIRTH_LIMIT_MS = 120_000;
 
 type Why = 'all-guests-done' | 'shutdown' | 'signal' | 'fault';
+
+type Exit = Extract<KernelEvent, { event: 'exit' }>;
+type FaultName = Exclude<Exit['by'], 'exit' | 'process-exit' | 'signal' | 'stopped'>;
+
+/** What the fault is called for which the health monitor stops a partition (core.ts, FAULT_). */
+function faultName(code: number): FaultName {
+  if (code >= FAULT_APPLICATION) return 'raised';
+  return FAULT_NAMES[code];
+}
+const FAULT_NAMES = ['illegal-call', 'no-exit', 'trap', 'deadline', 'window', 'heartbeat', 'memory', 'raised'] as const;
 
 const isLayer = (name: string): name is Layer => (LAYERS as readonly string[]).includes(name);
 
@@ -46,9 +57,8 @@ interface Life {
   hello: HelloText | undefined;
   /** Status of its EXIT. */
   exited: number | undefined;
-  illegal: boolean;
-  /** The kernel has killed it, and not for its own fault: its death says nothing about it. */
-  killed: boolean;
+  /** Why the kernel has killed it; undefined: it has not. `end`: the system ends, and its death says nothing about it. */
+  killedFor: FaultName | 'stopped' | 'end' | undefined;
   readonly since: number;
   timer: NodeJS.Timeout | undefined;
 }
@@ -129,9 +139,12 @@ export class System {
         this.#startWanted(event.partition);
         break;
       }
-      case 'kill':
+      case 'kill': {
+        const { life } = this.#records[event.partition];
+        if (life !== undefined) life.killedFor ??= event.code < 0 ? 'stopped' : faultName(event.code);
         this.#kill(event.partition);
         break;
+      }
       case 'hello':
         this.#onHello(event.partition, parseHello(event.text));
         break;
@@ -154,9 +167,9 @@ export class System {
         break;
       case 'illegal': {
         const { life } = this.#records[event.partition];
-        if (life === undefined) break;
-        life.illegal = true;
-        if (event.early) this.#kill(event.partition);
+        if (life === undefined || !event.early) break; // the core judges it
+        life.killedFor = 'illegal-call';
+        this.#kill(event.partition);
         break;
       }
     }
@@ -175,8 +188,7 @@ export class System {
     const life: Life = {
       hello: undefined,
       exited: undefined,
-      illegal: false,
-      killed: false,
+      killedFor: undefined,
       since: performance.now(),
       timer: setTimeout(() => this.#onSlowBirth(p), BIRTH_LIMIT_MS),
     };
@@ -251,10 +263,10 @@ export class System {
     record.log.end();
     if (life.exited !== undefined) {
       this.#powers.emit({ event: 'exit', partition: this.#name(p), by: 'exit', status: life.exited });
-    } else if (!life.killed) {
+    } else if (life.killedFor !== 'end') {
       const number = signal === null ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0);
       const status = signal === null ? (code ?? 0) : 128 + number;
-      const by = life.illegal ? 'illegal-call' : signal === null ? 'process-exit' : 'signal';
+      const by = life.killedFor ?? (signal === null ? 'process-exit' : 'signal');
       this.#powers.emit({
         event: 'exit',
         partition: this.#name(p),
@@ -298,7 +310,7 @@ export class System {
     if (life === undefined) return;
     clearTimeout(life.timer);
     life.timer = setTimeout(() => {
-      life.killed = true;
+      life.killedFor = 'end';
       this.#kill(p);
     }, ms);
   }
