@@ -24,13 +24,13 @@ const copyOf = (bytes: Uint8Array): Uint8Array => {
 /** The host reads and writes bytes only here, where nothing of the application's own stands in between. */
 function filled(into: Uint8Array, fill: (buffer: Uint8Array) => number): number {
   const buffer = new Uint8Array(into.length);
-  const count = guarded(() => Number(fill(buffer)));
+  const count = guarded(() => fill(buffer));
   if (count > 0) into.set(buffer.subarray(0, count));
   return count;
 }
 
 export function ownLink(): KernelLink {
-  const facts = JSON.parse(guarded(() => String(powers.facts))) as Facts;
+  const facts = JSON.parse(guarded(() => powers.facts)) as Facts;
   return {
     facts,
     call(op, a0, a1, a2, message) {
@@ -48,15 +48,15 @@ export function ownLink(): KernelLink {
     },
     onWake: (callback) => guarded(() => powers.onWake((stopping) => callback(stopping))),
     after(milliseconds, callback) {
-      const timer = guarded(() => Number(powers.after(milliseconds, () => callback())));
+      const timer = guarded(() => powers.after(milliseconds, () => callback()));
       return () => guarded(() => powers.callOff(timer));
     },
     readStream: (end, into) => filled(into, (buffer) => powers.readStream(end, buffer)),
-    writeStream: (end, bytes) => guarded(() => Number(powers.writeStream(end, copyOf(bytes)))),
-    roomInStream: (end) => guarded(() => Number(powers.roomInStream(end))),
+    writeStream: (end, bytes) => guarded(() => powers.writeStream(end, copyOf(bytes))),
+    roomInStream: (end) => guarded(() => powers.roomInStream(end)),
     readFile: (name, position, into) => filled(into, (buffer) => powers.readFile(name, position, buffer)),
-    writeFile: (name, position, bytes) => guarded(() => Number(powers.writeFile(name, position, copyOf(bytes)))),
-    fileSize: (name) => guarded(() => Number(powers.fileSize(name))),
+    writeFile: (name, position, bytes) => guarded(() => powers.writeFile(name, position, copyOf(bytes))),
+    fileSize: (name) => guarded(() => powers.fileSize(name)),
     random(into) {
       filled(into, (buffer) => {
         powers.random(buffer);
