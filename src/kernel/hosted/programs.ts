@@ -9,10 +9,10 @@ export const ROOT = path.resolve(import.meta.dirname, '../../..');
 export const EXTENSION = path.extname(import.meta.filename);
 
 /**
- * Program of a partition that has no process: whoever manages the system from outside. The kernel makes its calls, so that the core
- * checks what the plan lets it do.
+ * `app: virtsec/operator`: a partition that has no process. It is whoever manages the system from outside; the kernel makes its
+ * calls, so that the core checks what the plan lets it do.
  */
-export const OPERATOR = 'operator';
+export const OPERATOR = 'apps/operator';
 
 export const hasProcess = ({ program }: PlanPartition): boolean => program !== OPERATOR;
 
@@ -60,11 +60,11 @@ export function jailKindOf(kind: PartitionKind): JailKind {
   return kind === 'guest' ? 'vmm' : kind;
 }
 
-/** Where a package stands; nothing if it is not there. */
+/** Where a package stands, by its path and (links, a shared folder of packages) its real one; nothing if it is not there. */
 function packageOf(name: string | undefined): string[] {
   for (let up = ROOT; name !== undefined; up = path.dirname(up)) {
     const folder = path.join(up, 'node_modules', name);
-    if (existsSync(folder)) return [realpathSync(folder)];
+    if (existsSync(folder)) return [...new Set([folder, realpathSync(folder)])];
     if (up === path.dirname(up)) break;
   }
   return [];

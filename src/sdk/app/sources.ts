@@ -1,6 +1,6 @@
 // The text of an application's modules, read before the partition is sealed: afterwards there is no file to read.
 import { readFileSync } from 'node:fs';
-import { createRequire, stripTypeScriptTypes } from 'node:module';
+import { stripTypeScriptTypes } from 'node:module';
 import path from 'node:path';
 
 /** An application as one piece: what the plan's hash is of, and what the partition is given as its file `app`. */
@@ -106,11 +106,18 @@ export function readLibrary(): Library {
     for (const one of importsOf(text)) if (/^\.\.?\//.test(one)) read(path.resolve(path.dirname(file), one));
   };
   for (const name of Object.values(names)) read(path.join(ROOT, name));
-  return { names, modules, ses: readFileSync(sesFile(), 'utf8') };
+  return { names, modules, ses: readSes() };
 }
 
-/** Where ses stands: one file that any realm can run. */
-export function sesFile(): string {
-  const main = createRequire(import.meta.url).resolve('ses');
-  return path.join(path.dirname(main), 'ses.umd.min.js');
+/** The text of ses: one file that any realm can run. It stands beside Virtsec's packages, or in a folder further up. */
+function readSes(): string {
+  for (let up = ROOT; ; up = path.dirname(up)) {
+    const file = path.join(up, 'node_modules/ses/dist/ses.umd.min.js');
+    try {
+      return readFileSync(file, 'utf8');
+    } catch (error) {
+      // In a jail what is further up is refused; the last reason tells most.
+      if (up === path.dirname(up)) throw new Error('the package ses is not there: npm ci', { cause: error });
+    }
+  }
 }
