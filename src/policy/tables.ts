@@ -1,5 +1,5 @@
 // Description without faults -> the plan tables of the core: who holds which handle, where each message lies, when who runs, and
-// why each flow is allowed. What `boot` refuses of it is a fault of this file, or more than the tables hold (VS243 ... VS248).
+// why each flow is allowed. What `boot` refuses of it is a fault of this file, or more than the tables hold (validators/capacities.ts).
 import type { PortEnd } from '../kernel/abi.ts';
 import * as core from '../kernel/core/core.ts';
 import { type PlanStream, TICK } from '../kernel/plan.ts';
@@ -36,7 +36,9 @@ export interface Tables {
 
 /** Ticks that are at least so long. */
 const ticksFor = (micros: number): number => Math.ceil(micros / TICK);
-const framesFor = (bytes: number): number => Math.ceil(bytes / FRAME_BYTES);
+export const framesFor = (bytes: number): number => Math.ceil(bytes / FRAME_BYTES);
+/** Of one direction of a stream. */
+export const ringFrames = (bytes: number): number => framesFor(bytes) + RING_PAGES;
 const atMost = (value: number, most: number): number => Math.min(value, most);
 
 /** Which partitions' ends end the system: the guests; in a system without any, the applications; else all. */
@@ -160,7 +162,7 @@ class Compiler {
     this.streams.push({ name, from, to, bytes });
     k.streamFrom[s] = from;
     k.streamTo[s] = to;
-    k.streamFrames[s] = framesFor(bytes) + RING_PAGES;
+    k.streamFrames[s] = ringFrames(bytes);
     for (const [p, q, own] of [
       [from, to, k.streamFromEnd],
       [to, from, k.streamToEnd],
