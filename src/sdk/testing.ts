@@ -67,14 +67,18 @@ export async function openTestBed(system: string | object, options: BedOptions =
 /** Rounds of the event loop without any operation after which every partition waits. */
 const IDLE_ROUNDS = 3;
 
+/** In one turn the supervisor catches up with a bounded number of frames. */
+const TURNS = 10_000;
+
 export class TestBed implements Mechanism {
   readonly #description: Description;
-  readonly #folder: string;
   readonly #options: BedOptions;
   readonly #tables: Tables;
   readonly #supervisor: Supervisor;
   readonly #library: Library = readLibrary();
   readonly #partitions: BedPartition[];
+  /** What each application's file holds: read once, so that a restart gives the same. */
+  readonly #images: readonly (Uint8Array<ArrayBuffer> | undefined)[];
   readonly #logs = new Map<string, string[]>();
   readonly #endings = new Map<string, Ending[]>();
   readonly #sleepers = new Set<() => void>();
@@ -90,11 +94,13 @@ export class TestBed implements Mechanism {
 
   constructor(description: Description, folder: string, options: BedOptions) {
     this.#description = description;
-    this.#folder = folder;
     this.#options = options;
     this.#tables = compileTables(description);
     if (boot(this.#tables.kernel) !== OK) throw new Error('the core refuses the plan');
     this.#supervisor = new Supervisor(this.#tables.kernel, TICK, 0, this);
+    this.#images = description.partitions.map(({ what = '' }, p) =>
+      this.#isDouble(p) ? undefined : applicationFile(path.resolve(folder, what)),
+    );
     const { streams } = this.#tables;
     const rings = streams.map(({ bytes }) => BedPartition.ring(bytes));
     this.#partitions = description.partitions.map((partition, p) => {
@@ -253,6 +259,8 @@ export class TestBed implements Mechanism {
     const isDue = this.#partitions.some((partition, p) => partition.hasOpenCall || this.#hasBusiness(p));
     if (timers.length === 0 && !isDue) return false;
     this.#now = Math.min(timers[0]?.at ?? Infinity, isDue ? due : Infinity);
+    // The core's time first: what timers do is to see the moment that it is.
+    for (let turns = 0; turns < TURNS && this.#supervisor.turn(this.#now) <= this.#now; turns++);
     for (const timer of timers) {
       if (timer.at > this.#now) break;
       this.#timers.delete(timer);
@@ -293,7 +301,8 @@ export class TestBed implements Mechanism {
     partition.begin(partition.starts === 0 ? 'boot' : warm ? 'warm' : 'cold');
     this.#supervisor.attach(p);
     const link = partition.link();
-    if (this.#isDouble(p)) {
+    const image = this.#images[p];
+    if (image === undefined) {
       partition.application = new Application(link);
       this.#supervisor.load(p);
       this.#go();
@@ -301,9 +310,9 @@ export class TestBed implements Mechanism {
     }
     this.#starting += 1;
     try {
-      const file = path.resolve(this.#folder, this.#description.partitions[p].what ?? '');
       const { generation } = partition;
-      const program = await startApplication(this.#library, path.basename(file), applicationFile(file), link);
+      const name = path.basename(this.#description.partitions[p].what ?? '');
+      const program = await startApplication(this.#library, name, image, link);
       if (partition.generation !== generation) return;
       this.#supervisor.load(p);
       void program.run().catch((error: unknown) => link.fail(reasonOf(error)));

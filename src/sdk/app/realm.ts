@@ -48,18 +48,27 @@ export async function openRealm(library: Library, pack: Pack, powers: Powers): P
   new vm.Script(library.ses, { filename: 'ses' }).runInContext(context);
   new vm.Script(PREPARE, { filename: 'virtsec/realm' }).runInContext(context);
 
+  const typeErrorOf = new vm.Script('(message) => new TypeError(message)').runInContext(context) as (
+    message: string,
+  ) => object;
+
   const modules = new Map<string, vm.Module>();
   const asModule = (identifier: string, source: string): vm.Module => {
     try {
-      return new vm.SourceTextModule(source, {
+      return new vm.SourceTextModule(library.modules.has(identifier) ? source : javascriptOf(identifier, source), {
         context,
         identifier,
         initializeImportMeta: () => {},
         importModuleDynamically: async (specifier: string, referrer: vm.Module) => {
-          const module = find(specifier, referrer.identifier);
-          if (module.status === 'unlinked') await module.link((one, from) => find(one, from.identifier));
-          if (module.status === 'linked') await module.evaluate();
-          return module;
+          try {
+            const module = find(specifier, referrer.identifier);
+            await link(module);
+            if (module.status === 'linked') await module.evaluate();
+            return module;
+          } catch (error) {
+            // What the application catches must be of its own realm.
+            throw error instanceof Error ? typeErrorOf(error.message) : error;
+          }
         },
       });
     } catch (error) {
@@ -87,7 +96,7 @@ export async function openRealm(library: Library, pack: Pack, powers: Powers): P
     if (own === undefined && !Object.hasOwn(pack.modules, identifier)) {
       throw new LoadError(`${from} imports ${specifier}: there is no such module`);
     }
-    const module = asModule(identifier, own ?? javascriptOf(identifier, pack.modules[identifier]));
+    const module = asModule(identifier, own ?? pack.modules[identifier]);
     modules.set(identifier, module);
     return module;
   }
@@ -97,7 +106,7 @@ export async function openRealm(library: Library, pack: Pack, powers: Powers): P
   };
   const ownModule = asModule(OWN, library.modules.get(OWN) ?? '');
   modules.set(OWN, ownModule);
-  const main = asModule(pack.entry, javascriptOf(pack.entry, pack.modules[pack.entry] ?? ''));
+  const main = asModule(pack.entry, pack.modules[pack.entry] ?? '');
   modules.set(pack.entry, main);
   await link(ownModule);
   await link(main);
