@@ -164,7 +164,7 @@ export function inv_system(k: Kernel): boolean {
 /** The current window of a core is one of the mode's, and it is its time. */
 export function inv_core(k: Kernel, core: number): boolean {
   const w = k.curWin[core];
-  if (w < 0 || w >= k.nwindows || k.winSchedule[w] !== k.mode * MAX_CORES + core) return false;
+  if (w < 0 || w >= k.nwindows || k.winSchedule[w] !== MAX_CORES * k.mode + core) return false;
   return k.winStart[w] <= k.framePos && k.framePos < k.winEnd[w] && isBit(k.switched[core]);
 }
 export function inv_partition(k: Kernel, p: number): boolean {
@@ -203,6 +203,8 @@ export function inv_wait(k: Kernel, p: number): boolean {
   if (why === W_ANY) return true;
   const c = k.waitPort[p];
   if (c < 0 || c >= k.nports) return false;
+  // Down the ranks: calls never wait in a circle.
+  if (why === W_CALL && k.rank[k.portTo[c]] >= k.rank[p]) return false;
   if (why === W_CALL) return k.portKind[c] === PORT_CALL && k.portFrom[c] === p && isOpen(k.callState[c]);
   if (why === W_SPACE) return k.portKind[c] === PORT_BLOCK && k.portFrom[c] === p;
   return why === W_MESSAGE && k.portTo[c] === p;
