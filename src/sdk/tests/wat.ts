@@ -7,6 +7,7 @@ const I32 = 0x7f;
 const I64 = 0x7e;
 const TYPES: Readonly<Record<string, number>> = { i32: I32, i64: I64 };
 const EMPTY = 0x40;
+const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
 /** Opcodes by what follows them. */
 const PLAIN: Readonly<Record<string, number>> = {
@@ -131,11 +132,11 @@ export function assemble(text: string): Uint8Array<ArrayBuffer> {
     return [...unsigned(body.length), ...body];
   });
   const data = fields(module, 'data').map(([, offset, value]) => {
-    const bytes = [...stringOf(value)].map((character) => [character.charCodeAt(0)]);
+    const bytes = Array.from(stringOf(value), (character) => [character.charCodeAt(0)]);
     return [0x00, 0x41, ...signed(BigInt((offset as string[])[1])), 0x0b, ...vector(bytes)];
   });
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...MAGIC_AND_VERSION,
     ...section(1, vector(types)),
     ...section(2, vector(imports)),
     ...section(3, vector(ownTypes)),
@@ -159,7 +160,7 @@ function code(list: readonly Expression[], functions: ReadonlyMap<string, number
   const declared = typesIn(list, 'local').map((type) => [1, type]);
   const tokens = list.slice(1).filter((one): one is string => typeof one === 'string');
   const bytes: number[] = [];
-  for (let i = tokens[0]?.startsWith('$') === true ? 1 : 0; i < tokens.length; i++) {
+  for (let i = (tokens[0] ?? '').startsWith('$') ? 1 : 0; i < tokens.length; i++) {
     const token = tokens[i];
     if (Object.hasOwn(PLAIN, token)) bytes.push(PLAIN[token]);
     else if (Object.hasOwn(BLOCKS, token)) bytes.push(BLOCKS[token], EMPTY);
