@@ -9,6 +9,8 @@ import { versionText } from './version.ts';
 
 /** Loaded when they are asked for: `version` need not read what `run` needs. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  new: () => import('./commands/new.ts'),
+  test: () => import('./commands/test.ts'),
   run: () => import('./commands/run.ts'),
   check: () => import('./commands/check.ts'),
   plan: () => import('./commands/plan.ts'),
