@@ -160,8 +160,8 @@ test('queuing messages: waiting, time-outs, overflow', async () => {
   const { port } = bed.partition('peer');
   await bed.advance(30);
   for (const order of ['1', '2', 'lost']) await port.sender('orders').send(order);
-  assert.equal(text((await port.receiver('reports').receive())!), 'first');
-  assert.equal(text((await port.receiver('reports').receive())!), 'second');
+  assert.equal(text(await port.receiver('reports').receive()), 'first');
+  assert.equal(text(await port.receiver('reports').receive()), 'second');
   await bed.until(() => bed.log('app').length >= 21);
   await port.sender('orders').send('cleared');
   assert.equal((await bed.ended('app')).reason, '');

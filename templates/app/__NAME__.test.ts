@@ -23,6 +23,6 @@ test('after a fault it is started again, and knows nothing of before', async () 
   await bed.until(() => bed.log('__NAME__').filter((line) => line === '__NAME__ is up').length === 2);
   await port.client('ask').call('after');
   const journal = port.receiver('journal');
-  const entries = [await journal.receive(), await journal.receive()].map((entry) => text(entry!));
+  const entries = [await journal.receive(), await journal.receive()].map((entry) => text(entry));
   assert.deepEqual(entries, ['1: before', '1: after']);
 });

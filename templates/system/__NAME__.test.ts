@@ -10,7 +10,10 @@ async function reply(bed: TestBed, line: string): Promise<string> {
   const ask = bed.partition('linux').port.stream('ask');
   await ask.write(`${line}\n`);
   let answer = '';
-  while (!answer.endsWith('\n')) answer += text((await ask.read())!);
+  while (!answer.endsWith('\n')) {
+    const bytes = await ask.read();
+    answer += bytes === undefined ? '(the end)\n' : text(bytes);
+  }
   return answer.trim();
 }
 

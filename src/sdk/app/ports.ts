@@ -85,6 +85,8 @@ export class Receiver extends Port {
   #lost = 0;
 
   /** The next message, oldest first. Undefined: none came in the time given in `within`. */
+  async receive(): Promise<Uint8Array>;
+  async receive(patience: Patience): Promise<Uint8Array | undefined>;
   async receive(patience: Patience = {}): Promise<Uint8Array | undefined> {
     return this.kernel.until(async () => {
       const { result, words, message } = await this.kernel.call(OP_RECEIVE, this.end.handle, 0);
@@ -105,10 +107,7 @@ export class Receiver extends Port {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, never, undefined> {
-    for (;;) {
-      const message = await this.receive();
-      if (message !== undefined) yield message;
-    }
+    for (;;) yield await this.receive();
   }
 }
 
@@ -184,6 +183,8 @@ export type Handler = (request: Uint8Array) => Message | Promise<Message>;
 /** The serving end of a call channel. */
 export class Server extends Port {
   /** Fetches one request. Undefined: none came in the time given in `within`. */
+  async fetch(): Promise<Uint8Array>;
+  async fetch(patience: Patience): Promise<Uint8Array | undefined>;
   async fetch(patience: Patience = {}): Promise<Uint8Array | undefined> {
     return this.kernel.until(async () => {
       const { result, message } = await this.kernel.call(OP_FETCH, this.end.handle, 0);
@@ -204,10 +205,7 @@ export class Server extends Port {
    */
   serve(handler: Handler): void {
     this.kernel.run(async () => {
-      for (;;) {
-        const request = await this.fetch();
-        if (request !== undefined) await this.reply(await handler(request));
-      }
+      for (;;) await this.reply(await handler(await this.fetch()));
     });
   }
 }
