@@ -96,6 +96,17 @@ export interface PlanStream {
   readonly bytes: number;
 }
 
+/**
+ * One line of JSON each, from the CLI to the kernel process on descriptor 7: what whoever operates the system asks for. The
+ * kernel makes the call in the name of the plan's operator (`app: virtsec/operator`), so that the core decides.
+ */
+export interface ManagementRequest {
+  /** Comes back with the answer. */
+  readonly id: number;
+  readonly do: 'start' | 'stop' | 'restart';
+  readonly partition: string;
+}
+
 /** A process of a partition, as it has said HELLO. */
 export interface RunningPartition {
   readonly name: string;
@@ -138,10 +149,25 @@ export type KernelEvent =
   /** A partition runs again (or, started by a manager, for the first time), `ms` after its process was started. */
   | ({ readonly event: 'restarted'; readonly starts: number; readonly ms: number } & RunningPartition)
   | { readonly event: 'reset'; readonly partition: string }
+  /** A call that the core has refused as illegal (its operation's number), and a fault that the health monitor has judged. */
+  | { readonly event: 'denied'; readonly partition: string; readonly op: number }
+  | { readonly event: 'fault'; readonly partition: string; readonly fault: string }
+  /** Answer to a request of the operator: a result of the core, or why it was not asked. */
+  | {
+      readonly event: 'managed';
+      readonly id: number;
+      readonly do: ManagementRequest['do'];
+      readonly partition: string;
+      readonly result: number;
+      readonly reason?: string;
+    }
+  /** How far the audit log is: to be kept elsewhere, so that what is cut off from it is missed. */
+  | { readonly event: 'audited'; readonly records: number; readonly head: string }
   /** The last event. `status` is the exit status that the CLI takes over. */
   | {
       readonly event: 'ended';
       readonly why: 'all-guests-done' | 'shutdown' | 'signal' | 'fault';
       readonly status: number;
+      readonly audit?: { readonly records: number; readonly head: string };
     }
   | { readonly event: 'refused'; readonly reason: string };

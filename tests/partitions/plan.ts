@@ -66,14 +66,16 @@ function tablesOf(partitions: readonly PlanPartition[], streams: readonly PlanSt
 /** Of a description: each partition (an `app`, whose file need not exist) runs the program named for it, with its settings. */
 export function describedPlan(
   yaml: string,
-  programs: Readonly<Record<string, { readonly program: string; readonly config?: Readonly<Record<string, unknown>> }>>,
+  programs: Readonly<
+    Partial<Record<string, { readonly program: string; readonly config?: Readonly<Record<string, unknown>> }>>
+  >,
 ): TestPlan {
   const reading = readDescription('test.yaml', yaml, { fileExists: () => true } as never);
   if (reading.description === undefined) throw new Error(reading.messages.join('\n'));
   const { tables, plan } = compileSystem(reading.description, new Map(), { rows: 0, columns: 0 });
   const partitions = plan.partitions.map((p): PlanPartition => {
-    const { program = p.program, config = p.config } = programs[p.name] ?? {};
-    return { ...p, program, config, files: [] };
+    const one = programs[p.name];
+    return one === undefined ? p : { ...p, program: one.program, config: one.config ?? p.config, files: [] };
   });
   return { file: encodePlanFile(planWords(tables.kernel), { ...plan, partitions }), programs: programsOf(partitions) };
 }

@@ -77,7 +77,7 @@ const does: Readonly<Record<string, () => void>> = {
     for (let left = config.times ?? 1; left > 0; left--) {
       const { result, text } = operate(OP_FETCH, handle('ask'), 5000 * MS);
       if (result !== OK) return log('fetch', result);
-      const turned = [...text].toReversed().join('');
+      const turned = text.split('').toReversed().join('');
       operate(OP_REPLY, handle('ask'), turned.length, 0, turned);
     }
     // The queue of four is full by the fifth order, whose sender is told; the sixth waits for a place.

@@ -25,6 +25,7 @@ export const command: Command = {
     },
     until: { value: 'RE', summary: 'end the run when, after all steps, the console shows the pattern' },
     timeout: { value: 'TIME', summary: 'end with status 124 after so long: 30 (seconds), 500ms, 2m' },
+    audit: { value: 'FILE', completes: 'file', summary: 'write the audit log to a new file (virtsec audit verify)' },
     json: { summary: 'write one JSON document: transcript, times, events, exit' },
     append: { value: 'TEXT', summary: "add to the kernel's command line" },
     kernel: { value: 'FILE', completes: 'file', summary: "the guest's kernel: Image, gzip, EFI-zboot or ELF" },
@@ -55,6 +56,7 @@ Examples:
   async run(call, io) {
     const plainOptions = readOptions(call);
     const { steps, until, timeout, load } = plainOptions;
+    const audit = call.value('audit');
     const system = await loadSystem(load, io);
     const isScripted = steps.length > 0 || until !== undefined || call.has('json') || !isInteractive();
     const takesStdin = isScripted && steps.length === 0 && until === undefined;
@@ -79,6 +81,7 @@ Examples:
             ...(until === undefined ? {} : { until }),
           },
           ...(timeout === undefined ? {} : { timeout }),
+          ...(audit === undefined ? {} : { audit }),
           ...(raw === undefined ? {} : { raw }),
           ...(takesStdin ? { stdin: process.stdin } : {}),
           ...(call.has('json')

@@ -1,13 +1,16 @@
-// The kernel process (docs/design/seams.md): plan on descriptor 3, events on 4, the terminal to pass on as 5 and 6.
+// The kernel process (docs/design/seams.md): plan on descriptor 3, events on 4, the terminal to pass on as 5 and 6,
+// requests of the operator on 7, the audit log on 8.
 // This thread holds Node's event loop; the life of the system is system.ts.
 import { createHash } from 'node:crypto';
 import { closeSync, constants as fsConstants, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { LAYERS } from '../abi.ts';
 import type { Layer } from '../abi.ts';
 import { PlanFileError, openPlanFile } from '../plan-file.ts';
 import { contradiction } from '../plan-names.ts';
-import type { KernelEvent, Plan, PlanFileEntry } from '../plan.ts';
+import type { KernelEvent, ManagementRequest, Plan, PlanFileEntry } from '../plan.ts';
+import { AuditLog } from './audit-log.ts';
 import { bootPlan } from './boot-plan.ts';
 import type { BootedPlan } from './boot-plan.ts';
 import { closeOnExecFrom, dieWithParent, exitProcess, whyNoFfi } from './linux.ts';
@@ -15,12 +18,19 @@ import { harmless } from './log-lines.ts';
 import { openMemoryTransport } from './memory-transport.ts';
 import { openPipeTransport } from './pipe-transport.ts';
 import { PlanError, checkPlan } from './plan-check.ts';
+import { EXTENSION } from './programs.ts';
 import { System } from './system.ts';
 import type { OpenFile } from './transport.ts';
 
 const PLAN_FD = 3;
 const EVENTS_FD = 4;
 const TERMINAL = { input: 5, output: 6 };
+const REQUESTS_FD = 7;
+const AUDIT_FD = 8;
+/** Longest request, in characters. */
+const MAX_REQUEST = 1024;
+/** How often the command is told how far the audit log is. */
+const AUDITED_MS = 1000;
 
 /** Exit statuses (docs: "The command"): wrong input; a fault of Virtsec itself. */
 const STATUS_REFUSED = 2;
@@ -54,6 +64,50 @@ function refuse(reason: string): never {
 }
 
 const isLayer = (name: string): name is Layer => (LAYERS as readonly string[]).includes(name);
+
+/** Hears the operator, if somebody may. */
+function openRequests(system: System): void {
+  if (!exists(REQUESTS_FD)) return;
+  const pipe = new Socket({ fd: REQUESTS_FD, readable: true, writable: false });
+  pipe.setEncoding('utf8').on('error', () => pipe.destroy());
+  let rest = '';
+  pipe.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = (lines.pop() ?? '').slice(0, MAX_REQUEST);
+    for (const line of lines) {
+      const request = parseRequest(line);
+      if (request !== undefined) system.manage(request);
+    }
+  });
+  pipe.unref();
+}
+
+function parseRequest(line: string): ManagementRequest | undefined {
+  try {
+    const { id, do: what, partition } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    if (!Number.isSafeInteger(id) || typeof partition !== 'string') return undefined;
+    if (what !== 'start' && what !== 'stop' && what !== 'restart') return undefined;
+    return { id: id as number, do: what, partition: partition.slice(0, 64) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The audit log, if there is to be one. Its first record says what runs: plan, core and Node. */
+function openAudit(plan: string): AuditLog | undefined {
+  // Without a log this is /dev/null.
+  if (!exists(AUDIT_FD) || !fstatSync(AUDIT_FD).isFile()) return undefined;
+  const audit = new AuditLog((line) => void writeSync(AUDIT_FD, line));
+  const core = readFileSync(new URL(`../core/core${EXTENSION}`, import.meta.url));
+  audit.add('boot', { plan, core: createHash('sha256').update(core).digest('hex'), node: process.version });
+  let told = 0;
+  setInterval(() => {
+    if (audit.records === told) return;
+    told = audit.records;
+    emit({ event: 'audited', records: audit.records, head: audit.head });
+  }, AUDITED_MS).unref();
+  return audit;
+}
 
 function exists(fd: number): boolean {
   try {
@@ -135,12 +189,13 @@ async function main(): Promise<void> {
 
   let plan: Plan;
   let words: Int32Array;
+  let hash: string;
   let booted: BootedPlan;
   try {
     const file = openPlanFile(readFileSync(PLAN_FD));
     closeSync(PLAN_FD);
     plan = checkPlan(file.names, allowedPrograms);
-    words = file.words;
+    ({ words, hash } = file);
     booted = bootPlan(words);
     const wrong = contradiction(plan, booted.k);
     if (wrong !== undefined) throw new PlanError(wrong);
@@ -183,7 +238,9 @@ async function main(): Promise<void> {
     oomScore: openOomScore(),
     terminal,
   };
-  await new System(plan, booted, { emit, leave }).run((events) =>
+  const system = new System(plan, booted, { emit, leave, audit: openAudit(hash) });
+  openRequests(system);
+  await system.run((events) =>
     noFfi === undefined
       ? openMemoryTransport(options, events)
       : Promise.resolve(openPipeTransport(noFfi, options, events)),

@@ -1,13 +1,14 @@
 // The life of the system, in the kernel's main thread: births, deaths and restarts of processes, what is told to the command, and the
 // end. Decisions are the core's, which asks for all of it by its effects (CoreEvent).
 import { constants } from 'node:os';
-import { LAYERS, STOP_GRACE_MS } from '../abi.ts';
+import { E_RIGHT, LAYERS, OP_RESTART, OP_START, OP_STOP, STOP_GRACE_MS } from '../abi.ts';
 import type { HelloText, Layer } from '../abi.ts';
+import type { AuditLog } from './audit-log.ts';
 import { FAULT_APPLICATION } from '../core/core.ts';
 import type { BootedPlan } from './boot-plan.ts';
 import { LogLines, harmless } from './log-lines.ts';
 import { hasProcess } from './programs.ts';
-import type { KernelEvent, Plan } from '../plan.ts';
+import type { KernelEvent, ManagementRequest, Plan } from '../plan.ts';
 import type { CoreEvent } from './supervisor.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
@@ -17,6 +18,9 @@ const STATUS_OWN_FAULT = 70;
 
 /** A process must have said HELLO by then. */
 const BIRTH_LIMIT_MS = 120_000;
+
+/** Of the operator, under way. */
+const MAX_REQUESTS = 16;
 
 type Why = 'all-guests-done' | 'shutdown' | 'signal' | 'fault';
 
@@ -76,9 +80,12 @@ interface PartitionRecord {
 
 export interface SystemPowers {
   readonly emit: (event: KernelEvent) => void;
+  readonly audit: AuditLog | undefined;
   /** Ends the kernel process. */
   readonly leave: (status: number) => never;
 }
+
+const headOf = ({ records, head }: AuditLog) => ({ records, head });
 
 export class System {
   readonly #plan: Plan;
@@ -119,6 +126,17 @@ export class System {
     if (this.#ending !== undefined) this.#endWhenAllAreDead(); // by a signal, before anything was started
   }
 
+  /** To the command, and to the audit log. */
+  #tell(event: KernelEvent): void {
+    const { audit } = this.#powers;
+    if (event.event === 'denied' || event.event === 'fault' || event.event === 'reset') {
+      audit?.addOf(event.partition, event.event, event);
+      const p = this.#plan.partitions.findIndex(({ name }) => name === event.partition);
+      if (!this.#records[p].log.admits()) return;
+    } else audit?.add(event.event, event);
+    this.#powers.emit(event);
+  }
+
   #name(p: number): string {
     return this.#plan.partitions[p].name;
   }
@@ -130,8 +148,15 @@ export class System {
         if (this.#records[event.partition].life === undefined) this.#onHalted(event.partition, event.restarts);
         break;
       case 'ready':
-      case 'managed':
+        break;
+      case 'managed': {
+        const request = this.#requests.get(event.id);
+        this.#requests.delete(event.id);
+        if (request !== undefined) this.#tell({ event: 'managed', ...request, result: event.result });
+        break;
+      }
       case 'fault':
+        this.#tell({ event: 'fault', partition: this.#name(event.partition), fault: faultName(event.code) });
         break;
       case 'load': {
         const record = this.#records[event.partition];
@@ -152,9 +177,7 @@ export class System {
         this.#records[event.partition].log.text(event.text);
         break;
       case 'reset':
-        if (this.#records[event.partition].log.admits()) {
-          this.#powers.emit({ event: 'reset', partition: this.#name(event.partition) });
-        }
+        this.#tell({ event: 'reset', partition: this.#name(event.partition) });
         break;
       case 'exit': {
         const { life } = this.#records[event.partition];
@@ -166,6 +189,7 @@ export class System {
         this.#end('shutdown', event.systemStatus);
         break;
       case 'illegal': {
+        this.#tell({ event: 'denied', partition: this.#name(event.partition), op: event.op });
         const { life } = this.#records[event.partition];
         if (life === undefined || !event.early) break; // the core judges it
         life.killedFor = 'illegal-call';
@@ -174,6 +198,26 @@ export class System {
       }
     }
   }
+
+  /** A request of whoever operates the system from outside: the operator of the plan makes it, and the core decides. */
+  manage(request: ManagementRequest): void {
+    const { partitions } = this.#plan;
+    const operator = partitions.findIndex((p) => !hasProcess(p));
+    const port = partitions[operator]?.ports?.find(({ kind, name }) => kind === 'manage' && name === request.partition);
+    const refuse = (reason: string) => this.#tell({ event: 'managed', ...request, result: E_RIGHT, reason });
+    if (operator < 0) refuse('the plan has no operator');
+    else if (port === undefined) refuse(`the plan does not let ${partitions[operator].name} manage it`);
+    else if (!this.#isUp || this.#requests.size === MAX_REQUESTS) refuse('the system is busy');
+    else {
+      const id = this.#nextRequest++;
+      this.#requests.set(id, request);
+      const op = { start: OP_START, stop: OP_STOP, restart: OP_RESTART }[request.do];
+      this.#transport!.manage(id, operator, op, port.handle);
+    }
+  }
+  /** Requests under way, by the numbers that the core thread knows them by. */
+  readonly #requests = new Map<number, ManagementRequest>();
+  #nextRequest = 0;
 
   #startWanted(p: number): void {
     const record = this.#records[p];
@@ -221,7 +265,7 @@ export class System {
     }
     if (this.#ending !== undefined) return;
     const ms = Math.round(performance.now() - life.since);
-    this.#powers.emit({ event: 'restarted', starts, ms, ...this.#describe(p) });
+    this.#tell({ event: 'restarted', starts, ms, ...this.#describe(p) });
     this.#transport!.load(p);
   }
 
@@ -249,7 +293,7 @@ export class System {
     );
     if (first.some((p) => this.#records[p].life?.hello === undefined)) return;
     this.#isUp = true;
-    this.#powers.emit({ event: 'started', partitions: first.map((p) => this.#describe(p)) });
+    this.#tell({ event: 'started', partitions: first.map((p) => this.#describe(p)) });
     this.#transport!.seal();
     for (const p of first) this.#transport!.load(p);
   }
@@ -262,12 +306,12 @@ export class System {
     clearTimeout(life.timer);
     record.log.end();
     if (life.exited !== undefined) {
-      this.#powers.emit({ event: 'exit', partition: this.#name(p), by: 'exit', status: life.exited });
+      this.#tell({ event: 'exit', partition: this.#name(p), by: 'exit', status: life.exited });
     } else if (life.killedFor !== 'end') {
       const number = signal === null ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0);
       const status = signal === null ? (code ?? 0) : 128 + number;
       const by = life.killedFor ?? (signal === null ? 'process-exit' : 'signal');
-      this.#powers.emit({
+      this.#tell({
         event: 'exit',
         partition: this.#name(p),
         by,
@@ -339,10 +383,9 @@ export class System {
   #fail(reason: string): void {
     if (this.#ending !== undefined) return;
     this.#ending = { why: 'fault', status: STATUS_OWN_FAULT };
-    this.#powers.emit({ event: 'refused', reason });
+    this.#tell({ event: 'refused', reason });
     this.#records.forEach((_, p) => this.#kill(p));
-    this.#powers.emit({ event: 'ended', why: 'fault', status: STATUS_OWN_FAULT });
-    this.#powers.leave(STATUS_OWN_FAULT);
+    this.#tellEnded('fault', STATUS_OWN_FAULT);
   }
 
   #endWhenAllAreDead(): void {
@@ -350,7 +393,13 @@ export class System {
     if (this.#records.some(({ life }) => life !== undefined)) return;
     const { why, status } = this.#ending;
     const final = status === 0 && this.#guestFault ? STATUS_GUEST_FAULT : status;
-    this.#powers.emit({ event: 'ended', why, status: final });
-    this.#powers.leave(final);
+    this.#tellEnded(why, final);
+  }
+
+  #tellEnded(why: Why, status: number): void {
+    const { audit, emit, leave } = this.#powers;
+    audit?.add('ended', { why, status });
+    emit({ event: 'ended', why, status, ...(audit === undefined ? {} : { audit: headOf(audit) }) });
+    leave(status);
   }
 }
