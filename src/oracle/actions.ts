@@ -67,6 +67,7 @@ export function callsOf(code: Code, k: Kernel, p: number, alphabet: Alphabet = S
   return [
     ...actions,
     make('OTHER', 99),
+    make('EXIT', core.OP_EXIT, core.MAX_STATUS + 1),
     make('SEND', core.OP_SEND, core.MAX_HANDLES, messages.length),
     make('SHUTDOWN', core.OP_SHUTDOWN),
     make('SET_MODE', core.OP_SET_MODE, 0),

@@ -10,12 +10,17 @@ import { faulty, running, SYSTEMS, wordsOf } from './tests/systems.ts';
 /** One word of a message is enough to tell messages apart. */
 const MESSAGE_WORDS = 1;
 
+/** Results that some step has given. */
+const results = new Set<number>();
+
 for (const [name, text] of Object.entries(SYSTEMS)) {
   test(`explored: ${name}`, () => {
     const k = running(SHIPPED, wordsOf(text));
     const space = new StateSpace(SHIPPED, k, MESSAGE_WORDS);
-    const { states, violations } = new Explorer(space, k, allActions(SHIPPED, k)).run({ depth: 3, states: 1200 });
+    const explorer = new Explorer(space, k, allActions(SHIPPED, k));
+    const { states, violations, ...rest } = explorer.run({ depth: 3, states: 1200 });
     assert.deepEqual(violations, []);
+    for (const all of rest.results.values()) for (const result of all) results.add(result);
     assert.ok(states > 300, String(states));
     assert.deepEqual(space.unused(k), []);
     assert.ok(space.hasPlainViews(k));
@@ -29,9 +34,17 @@ test('explored deep: a call that is answered, late, or whose server is restarted
   const k = running(SHIPPED, wordsOf(SYSTEMS['a call, with a restart of its server']));
   const space = new StateSpace(SHIPPED, k, MESSAGE_WORDS);
   const actions = allActions(SHIPPED, k).filter(({ name }) => CALLS.test(name) && !name.includes('"2"'));
-  const { states, depth, violations } = new Explorer(space, k, actions).run({ depth: 9, states: 8000 });
+  const { states, depth, violations, ...rest } = new Explorer(space, k, actions).run({ depth: 9, states: 8000 });
   assert.deepEqual(violations, []);
+  for (const all of rest.results.values()) for (const result of all) results.add(result);
   assert.ok(states > 2000 && depth >= 8, `${states} states, depth ${depth}`);
+});
+
+test('every result that the core has was given: none of this speaks of nothing', () => {
+  const codes = Object.entries(SHIPPED.core).filter(([name]) => name === 'OK' || name.startsWith('E_'));
+  assert.ok(codes.length >= 17);
+  const missing = codes.filter(([name, code]) => name !== 'E_PLAN' && !results.has(code as number));
+  assert.deepEqual(missing, []);
 });
 
 const FAULTS: readonly {

@@ -31,6 +31,8 @@ export interface Exploration {
   readonly steps: number;
   /** The deepest level that was gone through whole. */
   readonly depth: number;
+  /** Results that each kind of step has given: the first word of its name. */
+  readonly results: ReadonlyMap<string, ReadonlySet<number>>;
   readonly violations: readonly Violation[];
 }
 
@@ -57,6 +59,7 @@ export class Explorer {
   readonly #answers = new Map<number, { readonly after: number; readonly state: number }>();
   readonly #allowed: ReadonlyMap<number, ReadonlySet<number>>;
   readonly #violations: Violation[] = [];
+  readonly #results = new Map<string, Set<number>>();
 
   /** `k`: booted, in the state to begin with; it is used up. Stops at the first violation. */
   constructor(space: StateSpace, k: Kernel, actions: readonly Action[]) {
@@ -80,7 +83,13 @@ export class Explorer {
       if (this.#states.length >= states) break;
       first = last;
     }
-    return { states: this.#states.length, steps, depth: level, violations: this.#violations };
+    return {
+      states: this.#states.length,
+      steps,
+      depth: level,
+      results: this.#results,
+      violations: this.#violations,
+    };
   }
 
   #add(state: Reached): number {
@@ -103,6 +112,7 @@ export class Explorer {
         this.#report({ theorem: 'throws', state, action: i, says: String(error) });
         continue;
       }
+      this.#note(action.name, result);
       const after = space.save(this.#k);
       this.#checkAnswer(state, i, views, answerOf(this.#k, result));
       this.#checkViews(state, i, views, after);
@@ -110,6 +120,13 @@ export class Explorer {
       this.#checkInvariant(this.#add({ words: after, from: state, action: i }));
     }
     return this.#actions.length;
+  }
+
+  #note(name: string, result: number): void {
+    const kind = /^\w+/.exec(name)![0];
+    const results = this.#results.get(kind);
+    if (results === undefined) this.#results.set(kind, new Set([result]));
+    else results.add(result);
   }
 
   #checkAnswer(state: number, action: number, views: ReadonlyMap<number, number>, answer: number): void {

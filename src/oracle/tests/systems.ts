@@ -17,9 +17,14 @@ export function wordsOf(text: string): Int32Array {
   return planWords(compileTables(description).kernel);
 }
 
+/** Credit of one frame that two LOGs and two other calls spend, so that its end is soon reached. */
+const SMALL_QUOTA = 130;
+
 /** Booted; every partition that starts by itself is loaded. */
 export function running({ core }: Code, words: Int32Array): Kernel {
   const k = bootWords(words, core);
+  k.quota.fill(SMALL_QUOTA, 0, k.np);
+  k.credit.fill(SMALL_QUOTA, 0, k.np);
   for (let p = 0; p < k.np; p++) if (k.state[p] === core.P_ASKED) core.loaded(k, p);
   return k;
 }

@@ -2,7 +2,7 @@
 import { type Description, PARTITION_FAULTS, type Partition } from '../description.ts';
 import { formatTime } from '../quantities.ts';
 import type { Range } from '../source.ts';
-import { backgroundPartitions } from '../tables.ts';
+import { backgroundPartitions, isOperator } from '../tables.ts';
 
 export interface Undeclared {
   readonly kind: 'time' | 'cache' | 'mode' | 'end' | 'dma' | 'outside';
@@ -22,11 +22,12 @@ export function undeclaredWays(description: Description): Undeclared[] {
   const { partitions, modes } = description;
   const ways: Undeclared[] = [];
   const names = partitions.map(({ name }) => name);
-  if (modes.length === 0 && names.length > 1) {
+  const runs = partitions.filter((one) => !isOperator(one)).map(({ name }) => name);
+  if (modes.length === 0 && runs.length > 1) {
     const sentence = 'no schedule: all partitions share the processors, and each can measure how busy the others are';
-    ways.push({ kind: 'time', partitions: names, sentence });
+    ways.push({ kind: 'time', partitions: runs, sentence });
   }
-  const background = modes.length === 0 ? [] : backgroundPartitions(description);
+  const background = modes.length === 0 ? [] : backgroundPartitions(description).filter((name) => runs.includes(name));
   if (background.length > 0) {
     const [have, share] =
       background.length > 1
