@@ -30,6 +30,7 @@ export { Application } from './app/application.ts';
 export { ChannelError } from './app/kernel.ts';
 export { text, utf8 } from './app/message.ts';
 
+/** What differs from the description. */
 export interface BedOptions {
   /** Applications of the description that the test plays itself. */
   readonly doubles?: readonly string[];
@@ -59,9 +60,7 @@ export async function openTestBed(system: string | object, options: BedOptions =
   const images = [...text.matchAll(/\bguest["']?\s*:\s*["']?([\w-]+)/g)].map((match) => match[1]);
   const reading = readDescription(name, text, { fileExists: () => true, images, firmware: ['opensbi'] });
   if (reading.description === undefined) throw new Error(reading.messages.join('\n\n'));
-  const bed = new TestBed(reading.description, isPath ? path.dirname(system) : process.cwd(), options);
-  await bed.start();
-  return bed;
+  return TestBed.open(reading.description, isPath ? path.dirname(system) : process.cwd(), options);
 }
 
 /** Rounds of the event loop without any operation after which every partition waits. */
@@ -70,7 +69,8 @@ const IDLE_ROUNDS = 3;
 /** In one turn the supervisor catches up with a bounded number of frames. */
 const TURNS = 10_000;
 
-export class TestBed implements Mechanism {
+/** A running system. */
+export class TestBed {
   readonly #description: Description;
   readonly #options: BedOptions;
   readonly #tables: Tables;
@@ -92,12 +92,12 @@ export class TestBed implements Mechanism {
   /** Why an application cannot even be loaded. */
   #notLoaded: unknown;
 
-  constructor(description: Description, folder: string, options: BedOptions) {
+  private constructor(description: Description, folder: string, options: BedOptions) {
     this.#description = description;
     this.#options = options;
     this.#tables = compileTables(description);
     if (boot(this.#tables.kernel) !== OK) throw new Error('the core refuses the plan');
-    this.#supervisor = new Supervisor(this.#tables.kernel, TICK, 0, this);
+    this.#supervisor = new Supervisor(this.#tables.kernel, TICK, 0, this.#mechanism());
     this.#images = description.partitions.map(({ what = '' }, p) =>
       this.#isDouble(p) ? undefined : applicationFile(path.resolve(folder, what)),
     );
@@ -144,8 +144,14 @@ export class TestBed implements Mechanism {
     return p;
   }
 
-  /** Resolves when every partition that starts by itself has been started. Rejects if an application cannot be loaded. */
-  async start(): Promise<void> {
+  /** Resolves when every partition that starts by itself runs. Rejects if an application cannot be loaded. See openTestBed. */
+  static async open(description: Description, folder: string, options: BedOptions): Promise<TestBed> {
+    const bed = new TestBed(description, folder, options);
+    await bed.#start();
+    return bed;
+  }
+
+  async #start(): Promise<void> {
     this.#go();
     const { kernel } = this.#tables;
     const waitsForStart = (p: number): boolean => kernel.startsItself[p] === 1 && !this.#partitions[p].isRunning;
@@ -215,6 +221,7 @@ export class TestBed implements Mechanism {
     this.#go();
   }
 
+  /** Ends everything; `await using` does it by itself. */
   close(): void {
     this.#isClosed = true;
     for (const partition of this.#partitions) partition.end();
@@ -344,29 +351,32 @@ export class TestBed implements Mechanism {
     this.#logs.set(name, [...(this.#logs.get(name) ?? []), text]);
   }
 
-  // ---- Mechanism: what the supervisor's decisions are carried out with
+  // ---- what the supervisor's decisions are carried out with
 
-  copyMessage(p: number, bytes: number, into: Int32Array): void {
-    new Uint8Array(into.buffer, into.byteOffset, MESSAGE_BYTES).set(this.#partitions[p].message(bytes));
+  #mechanism(): Mechanism {
+    return {
+      copyMessage: (p, bytes, into) =>
+        new Uint8Array(into.buffer, into.byteOffset, MESSAGE_BYTES).set(this.#partitions[p].message(bytes)),
+      readText: (p, bytes) => new TextDecoder().decode(this.#partitions[p].message(bytes)),
+      answer: (p, result, out, count) => {
+        this.#activity += 1;
+        this.#partitions[p].answer(result, out, count);
+      },
+      listen: () => {},
+      wake: (p, _news, dead) => {
+        this.#activity += 1;
+        this.#partitions[p].wake(dead, false);
+      },
+      tellEnd: (p) => {
+        this.#activity += 1;
+        this.#partitions[p].wake(undefined, true);
+      },
+      switchWindow: () => {},
+      tell: (event) => this.#tell(event),
+    };
   }
-  readText(p: number, bytes: number): string {
-    return new TextDecoder().decode(this.#partitions[p].message(bytes));
-  }
-  answer(p: number, result: number, out: Int32Array, count: number): void {
-    this.#activity += 1;
-    this.#partitions[p].answer(result, out, count);
-  }
-  listen(): void {}
-  wake(p: number, _news: number, dead: number): void {
-    this.#activity += 1;
-    this.#partitions[p].wake(dead, false);
-  }
-  tellEnd(p: number): void {
-    this.#activity += 1;
-    this.#partitions[p].wake(undefined, true);
-  }
-  switchWindow(): void {}
-  tell(event: CoreEvent): void {
+
+  #tell(event: CoreEvent): void {
     this.#activity += 1;
     switch (event.event) {
       case 'load':

@@ -21,7 +21,7 @@ import { Client, Listener, Managed, Reader, Receiver, Sender, Server, Signaller,
 import type { Handler } from './ports.ts';
 import { Stream } from './stream.ts';
 
-/** The channels of a partition: a method for each end of each kind. Each throws ChannelError `unknown` for a name that it has not. */
+/** `port`: the channels of a partition, a method for each end of each kind. Each throws ChannelError `unknown` for a name that it has not. */
 export class Ports {
   readonly #kernel: Kernel;
 
@@ -93,6 +93,7 @@ export class Ports {
   }
 }
 
+/** `time`: the system's time, and waiting for it. */
 export class Timers {
   readonly #kernel: Kernel;
 
@@ -103,6 +104,7 @@ export class Timers {
   async now(): Promise<number> {
     return this.#kernel.now();
   }
+  /** Resolves after so many milliseconds. */
   async sleep(milliseconds: number): Promise<void> {
     this.#kernel.hold();
     try {
@@ -143,7 +145,7 @@ export class Timers {
   }
 }
 
-/** The health monitor, as a partition may use it (ARINC 653 P1, 3.8). */
+/** `health`: the health monitor, as a partition may use it (ARINC 653 P1, 3.8). */
 export class Health {
   readonly #kernel: Kernel;
 
@@ -167,7 +169,7 @@ export class Health {
   }
 }
 
-/** Modes of the schedule (`may: { switch }`). */
+/** `mode`: modes of the schedule (`may: { switch }`). */
 export class Modes {
   readonly #kernel: Kernel;
 
@@ -218,6 +220,7 @@ export class StoredFile {
   }
 }
 
+/** `storage`: files that the plan grants. */
 export class Storage {
   readonly #link: KernelLink;
 
@@ -273,6 +276,7 @@ export class Application {
     const bytes = text.subarray(0, TEXT_BYTES);
     await this.kernel.call(OP_LOG, bytes.length, 0, 0, bytes);
   }
+  /** Faults, restarts and illegal calls of another partition (`may: { audit: [NAME] }`). Throws ChannelError `right`. */
   async audit(partition: string): Promise<Audit> {
     const of = this.self.audits.find(({ name }) => name === partition);
     if (of === undefined) throw new ChannelError('right', `this partition may not audit ${partition}`);

@@ -33,6 +33,7 @@ interface KeyNote {
   readonly extractable: boolean;
 }
 
+/** `crypto.subtle`. Each throws ChannelError `argument` for what WebCrypto refuses. */
 export class Subtle {
   readonly #link: KernelLink;
 
@@ -68,6 +69,7 @@ export class Subtle {
     const [first, second] = notes.map((note) => new Key(note.key, note.type, note.extractable));
     return second === undefined ? first : { publicKey: first, privateKey: second };
   }
+  /** A key of its bytes. */
   async importKey(
     format: KeyFormat,
     bytes: Uint8Array,
@@ -79,18 +81,23 @@ export class Subtle {
     const [note] = value as readonly KeyNote[];
     return new Key(note.key, note.type, note.extractable);
   }
+  /** The bytes of an extractable key. */
   async exportKey(format: KeyFormat, key: Key): Promise<Uint8Array> {
     return this.#bytes('exportKey', format, key);
   }
+  /** `Ed25519`, `HMAC`, `{ name: 'ECDSA', hash }`. */
   async sign(algorithm: Algorithm, key: Key, data: Uint8Array): Promise<Uint8Array> {
     return this.#bytes('sign', algorithm, key, data);
   }
+  /** Whether the signature is that of the data. */
   async verify(algorithm: Algorithm, key: Key, signature: Uint8Array, data: Uint8Array): Promise<boolean> {
     return (await this.#ask('verify', algorithm, key, signature, data)).value === true;
   }
+  /** `{ name: 'AES-GCM', iv, additionalData }`: the sealed text, with its tag of 16 bytes. */
   async encrypt(algorithm: Algorithm, key: Key, data: Uint8Array): Promise<Uint8Array> {
     return this.#bytes('encrypt', algorithm, key, data);
   }
+  /** Throws if the sealed text was changed. */
   async decrypt(algorithm: Algorithm, key: Key, data: Uint8Array): Promise<Uint8Array> {
     return this.#bytes('decrypt', algorithm, key, data);
   }
@@ -100,6 +107,7 @@ export class Subtle {
   }
 }
 
+/** `crypto`. */
 export class Crypto {
   readonly subtle: Subtle;
   readonly #link: KernelLink;

@@ -19,6 +19,7 @@ export type ChannelFault =
   /** The stream carries nothing any more. */
   | 'closed';
 
+/** What handles throw; `fault` says why. */
 export class ChannelError extends Error {
   readonly fault: ChannelFault;
   constructor(fault: ChannelFault, message: string) {

@@ -223,6 +223,7 @@ export class Managed {
   async start(): Promise<void> {
     await this.#kernel.call(OP_START, this.#handle);
   }
+  /** Stops it; it stays stopped. */
   async stop(): Promise<void> {
     await this.#kernel.call(OP_STOP, this.#handle);
   }

@@ -7,7 +7,9 @@ import type { Message } from './message.ts';
 /** Bytes that one read brings at most. */
 const CHUNK_BYTES = 65536;
 
+/** One end of a stream channel, both directions. */
 export class Stream {
+  /** The channel's name in the system description. */
   readonly name: string;
   readonly #kernel: Kernel;
   readonly #in: number;

@@ -1,26 +1,17 @@
 // A C program over WASI on the test bed: the channels as files, poll, time, log, exit.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { compileC } from '../tests/clang.ts';
 import { openTestBed, text } from '../testing.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-wasi-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** Compiles a C program for wasm32-wasi. A text: why it cannot be. */
-function compile(source: string, to: string): string | undefined {
-  const names = ['clang', 'clang-19', 'clang-18', 'clang-17', 'clang-16', 'clang-15', 'clang-14'];
-  const clang = names.find((name) => spawnSync(name, ['--version']).status === 0);
-  if (clang === undefined) return 'no clang here (apt-get install clang lld wasi-libc libclang-rt-dev-wasm32)';
-  const result = spawnSync(clang, ['--target=wasm32-wasi', '-O1', '-o', to, source], { encoding: 'utf8' });
-  return result.status === 0 ? undefined : `clang: ${result.stderr}`;
-}
-
 const vault = path.join(folder, 'vault.wasm');
-const skip = compile(path.join(import.meta.dirname, '../tests/vault.c'), vault) ?? false;
+const skip = compileC(path.join(import.meta.dirname, '../tests/vault.c'), vault) ?? false;
 
 test('a C program serves calls, reads samples, polls streams and signals, logs, and exits', { skip }, async () => {
   await using bed = await openTestBed(
