@@ -68,6 +68,9 @@ export function proofText(proof: Proof, paint: Paint): string {
     missing.length === 0
       ? paint.good('proved')
       : paint.bad(core.isProved ? `NOT proved of this core: ${missing.join(', ')}` : 'this core is NOT the proved one');
+  const further = core.isProved
+    ? Object.keys(core.theorems).filter((name) => !SEPARATING.some(([theorem]) => theorem === name))
+    : [];
   const byTheSchedule = pairs.filter(({ by }) => by === 'schedule');
   return harmless(
     [
@@ -110,6 +113,7 @@ export function proofText(proof: Proof, paint: Paint): string {
       ...SEPARATING.map(
         ([name, says]) => `  ${(missing.includes(name) ? paint.bad : paint.good)(name.padEnd(7))} ${says}`,
       ),
+      ...(further.length === 0 ? [] : [`  also    ${further.join(', ')}: docs/proof.md`]),
       '',
       paint.title('Not covered'),
       `  end      all this is up to the end of the system; ${list(ends)} can bring it about, and everybody sees it, once`,
