@@ -59,11 +59,11 @@ function messageOf(k: Kernel, action: ActionName, args: readonly number[]): numb
 const outOf = (k: Kernel, action: ActionName): number[] => (action === 'step' ? [...k.out.subarray(0, k.outN)] : []);
 
 /**
- * The core's actions on `k`, each told to `note` after it was made. `digest`: how many actions lie between two digests of the
+ * The core's actions, each told to `note` after it was made. `digest`: how many actions lie between two digests of the
  * state; 0: none is taken.
  */
 export function recorded(core: Actions, note: (entry: Entry) => void, digest = 0): Actions {
-  let space: StateSpace | undefined;
+  let known: { readonly k: Kernel; readonly space: StateSpace } | undefined;
   let count = 0;
   const wrap =
     (action: ActionName) =>
@@ -75,7 +75,8 @@ export function recorded(core: Actions, note: (entry: Entry) => void, digest = 0
       count += 1;
       if (digest === 0 || count % digest !== 0) note({ action, args, message, result, out });
       else {
-        space ??= new StateSpace(SHIPPED, k);
+        if (known?.k !== k) known = { k, space: new StateSpace(SHIPPED, k) };
+        const { space } = known;
         note({ action, args, message, result, out, digest: space.hash(space.save(k)) });
       }
       return result;
