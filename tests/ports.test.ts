@@ -1,7 +1,7 @@
 // Ports between partitions, over call pages and the core (docs/design/core.md, "Calls").
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { E_FULL, E_LATE, E_TIMEOUT } from '../src/kernel/abi.ts';
 import { whyNoFfi } from '../src/kernel/hosted/linux.ts';
 import { describedPlan } from './partitions/plan.ts';
@@ -9,6 +9,7 @@ import { ROOT, TestSystem } from './partitions/system.ts';
 
 const program = path.join(ROOT, 'tests/partitions/ports.ts');
 const skip = whyNoFfi() ?? false;
+afterEach(() => TestSystem.killAll());
 
 const TWO = `
 virtsec: 1

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
+import { Cgroups } from '../src/kernel/hosted/cgroup.ts';
 import { whyNoFfi } from '../src/kernel/hosted/linux.ts';
 import { describedPlan } from './partitions/plan.ts';
 import { ROOT, TestSystem, until } from './partitions/system.ts';
 
 const program = path.join(ROOT, 'tests/partitions/phoenix.ts');
 const skip = whyNoFfi() ?? false;
+afterEach(() => TestSystem.killAll());
 
 const run = (does: string, more: Readonly<Record<string, unknown>> = {}) => ({ program, config: { does, ...more } });
 
@@ -40,8 +42,8 @@ test(
 virtsec: 1
 system: test
 partitions:
-  a: { app: ./a.ts, memory: 16M, faults: { otherwise: cold-restart, restarts: 20 per 10m, backoff: 1ms } }
-  b: { app: ./b.ts, memory: 16M, faults: { otherwise: cold-restart, restarts: 20 per 10m, backoff: 1ms } }
+  a: { app: ./a.ts, memory: 16M, faults: { otherwise: cold-restart, restarts: 12 per 10m, backoff: 1ms } }
+  b: { app: ./b.ts, memory: 16M, faults: { otherwise: cold-restart, restarts: 12 per 10m, backoff: 1ms } }
 channels:
   line: { stream: a <-> b, bytes: 8K }
 `,
@@ -51,7 +53,7 @@ channels:
     await system.waitFor('log', (e) => e.text === 'lines 10000');
     const descriptors = () => readdirSync(`/proc/${system.pid}/fd`).length;
     const before = descriptors();
-    const kills = ['a', 'b', 'a', 'a', 'b', 'a', 'b', 'b'];
+    const kills = ['a', 'b', 'a', 'a', 'b', 'b', 'b', 'a', 'b', 'b'];
     for (const [i, name] of kills.entries()) {
       const lives = system.log('b').filter((text) => text.startsWith('life')).length;
       const done = restartsOf(system, name);
@@ -116,4 +118,45 @@ partitions:
   assert.deepEqual([exit.by, exit.restarts], ['heartbeat', true]);
   await system.waitFor('restarted');
   await end(system);
+});
+
+const cgroups = Cgroups.open();
+if (typeof cgroups !== 'string') cgroups.close();
+const skipCgroups = skip !== false ? skip : typeof cgroups === 'string' ? cgroups : false;
+
+test('who takes more memory than it has is ended for it, and nobody else', { skip: skipCgroups }, async () => {
+  const system = new TestSystem(
+    describedPlan(
+      `
+virtsec: 1
+system: test
+partitions:
+  a: { app: ./a.ts, memory: 16M, faults: { memory: cold-restart, otherwise: stop, restarts: 1 per 1m } }
+  b: { app: ./b.ts, memory: 16M }
+`,
+      { a: run('hog'), b: run('idle') },
+    ),
+  );
+  const started = await system.waitFor('started');
+  assert.ok(started.partitions.every(({ layers }) => layers.includes('cgroup')));
+  const exit = await system.waitFor('exit');
+  assert.deepEqual([exit.partition, exit.by, exit.restarts], ['a', 'memory', true]);
+  // Its second process takes as much, and its budget is spent.
+  const last = await system.waitFor('exit', (e) => e.restarts !== true);
+  assert.deepEqual([last.partition, last.by], ['a', 'memory']);
+  assert.equal(system.log('b').length, 1);
+  await end(system);
+});
+
+test('a system whose jail lacks a layer that is required does not run', { skip }, async () => {
+  const plan = describedPlan('virtsec: 1\nsystem: test\npartitions: { a: { app: ./a.ts, memory: 16M } }\n', {
+    a: run('idle'),
+  });
+  const system = new TestSystem(plan, { without: ['seccomp'], required: ['landlock', 'seccomp'] });
+  assert.equal(await system.exited, 1);
+  assert.deepEqual(system.events[0], {
+    event: 'refused',
+    reason: 'the jail of a lacks seccomp: left out by --without-layer',
+  });
+  assert.deepEqual(system.log('a'), []);
 });

@@ -62,7 +62,8 @@ export function startKernel({ file }: RunnableSystem, options: KernelOptions): K
       : terminal === 'pipes'
         ? ['pipe', 'pipe']
         : [terminal.input, terminal.output];
-  const child = spawn(process.execPath, [...FLAGS, PROGRAM, ...(options.args ?? [])], {
+  const uses = ['--requests', ...(options.audit === undefined ? [] : ['--audit'])];
+  const child = spawn(process.execPath, [...FLAGS, PROGRAM, ...uses, ...(options.args ?? [])], {
     env: noFfi === undefined ? {} : { VIRTSEC_NO_FFI: noFfi },
     // A session of its own has no controlling terminal: no key of the user's signals it, and nothing in it can type
     // into the user's shell (TIOCSTI).

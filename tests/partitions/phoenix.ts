@@ -1,6 +1,7 @@
 // A partition that is killed and comes back. As `config.does`:
 //   produce: writes lines `LIFE NUMBER` to its stream `line` without end; LIFE is another one each time
 //   consume: reads them, logs each new life, and `WRONG ...` when a line does not follow the one before
+//   hog: takes memory without end; beat: says that it lives, until `after` ms
 //   crash: ends at once, or (`after` ms) later; idle: does nothing
 // All log how they were started.
 import { OP_BEAT } from '../../src/kernel/abi.ts';
@@ -88,6 +89,12 @@ switch (config.does) {
   case 'crash':
     setTimeout(() => process.exit(3), config.after ?? 0);
     break;
+  case 'hog': {
+    // Memory without end, outside V8's own limit.
+    const kept: Uint8Array[] = [];
+    setInterval(() => kept.push(new Uint8Array(16 << 20).fill(1)), 5);
+    break;
+  }
   case 'beat': {
     // Until it hangs.
     const end = performance.now() + (config.after ?? 0);

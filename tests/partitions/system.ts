@@ -43,6 +43,7 @@ export function between(name: string, a: number, b: number, bytes = 4096): PlanS
 
 export interface Options {
   readonly without?: readonly string[];
+  readonly required?: readonly string[];
   /** As on a host without node:ffi. */
   readonly noFfi?: boolean;
   /** Descriptors of the terminal, both or neither. */
@@ -66,6 +67,12 @@ export class TestSystem {
   kernelLog = '';
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
+  /** Those that run: for a test that fails before it has ended its own. */
+  static readonly #running = new Set<TestSystem>();
+
+  static killAll(): void {
+    for (const system of TestSystem.#running) system.kill('SIGKILL');
+  }
 
   constructor(plan: TestPlan, options?: Options);
   constructor(partitions: readonly PlanPartition[], streams: readonly PlanStream[], options?: Options);
@@ -85,6 +92,7 @@ export class TestSystem {
         MAIN,
         ...plan.programs.flatMap((program) => ['--allow-program', program]),
         ...(options.without ?? []).flatMap((layer) => ['--without-layer', layer]),
+        ...(options.required ?? []).flatMap((layer) => ['--require-layer', layer]),
       ],
       {
         env: { ...options.environment, ...(options.noFfi === true ? { VIRTSEC_NO_FFI: '1' } : {}) },
@@ -101,8 +109,10 @@ export class TestSystem {
       for (const check of this.#waiting) check();
     });
     const limit = setTimeout(() => this.kill('SIGKILL'), 2 * PATIENCE_MS);
+    TestSystem.#running.add(this);
     this.exited = new Promise((resolve) => {
       this.#child.on('close', (code) => {
+        TestSystem.#running.delete(this);
         clearTimeout(limit);
         resolve(code);
         for (const check of this.#waiting) check();

@@ -1,3 +1,4 @@
+import { LAYERS } from '../../kernel/abi.ts';
 import { compileSystem, parseSize, parseTime } from '../../policy/index.ts';
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
@@ -25,6 +26,11 @@ export const command: Command = {
     },
     until: { value: 'RE', summary: 'end the run when, after all steps, the console shows the pattern' },
     timeout: { value: 'TIME', summary: 'end with status 124 after so long: 30 (seconds), 500ms, 2m' },
+    'require-jail': {
+      value: 'LAYERS',
+      summary: 'refuse to run without these layers around every partition: names with commas, or `all`',
+      completes: ['all', ...LAYERS],
+    },
     audit: { value: 'FILE', completes: 'file', summary: 'write the audit log to a new file (virtsec audit verify)' },
     json: { summary: 'write one JSON document: transcript, times, events, exit' },
     append: { value: 'TEXT', summary: "add to the kernel's command line" },
@@ -57,6 +63,7 @@ Examples:
     const plainOptions = readOptions(call);
     const { steps, until, timeout, load } = plainOptions;
     const audit = call.value('audit');
+    const required = requiredLayers(call.value('require-jail'));
     const system = await loadSystem(load, io);
     const isScripted = steps.length > 0 || until !== undefined || call.has('json') || !isInteractive();
     const takesStdin = isScripted && steps.length === 0 && until === undefined;
@@ -82,6 +89,7 @@ Examples:
           },
           ...(timeout === undefined ? {} : { timeout }),
           ...(audit === undefined ? {} : { audit }),
+          kernelArguments: required.flatMap((layer) => ['--require-layer', layer]),
           ...(raw === undefined ? {} : { raw }),
           ...(takesStdin ? { stdin: process.stdin } : {}),
           ...(call.has('json')
@@ -151,6 +159,17 @@ function readOptions(call: Call) {
       ...(harts === undefined ? {} : { harts }),
     },
   };
+}
+
+function requiredLayers(text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  if (text === 'all') return LAYERS;
+  const layers = text.split(',');
+  const wrong = layers.find((layer) => !(LAYERS as readonly string[]).includes(layer));
+  if (wrong !== undefined) {
+    throw usageFailure(command, `--require-jail: \`${wrong}\` is no layer`, `layers: all, ${LAYERS.join(', ')}`);
+  }
+  return layers;
 }
 
 const inRange = (value: number | undefined, [least, most]: readonly [number, number]): number | undefined =>

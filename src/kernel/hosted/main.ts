@@ -65,9 +65,8 @@ function refuse(reason: string): never {
 
 const isLayer = (name: string): name is Layer => (LAYERS as readonly string[]).includes(name);
 
-/** Hears the operator, if somebody may. */
+/** Hears the operator. */
 function openRequests(system: System): void {
-  if (!exists(REQUESTS_FD)) return;
   const pipe = new Socket({ fd: REQUESTS_FD, readable: true, writable: false });
   pipe.setEncoding('utf8').on('error', () => pipe.destroy());
   let rest = '';
@@ -93,10 +92,8 @@ function parseRequest(line: string): ManagementRequest | undefined {
   }
 }
 
-/** The audit log, if there is to be one. Its first record says what runs: plan, core and Node. */
-function openAudit(plan: string): AuditLog | undefined {
-  // Without a log this is /dev/null.
-  if (!exists(AUDIT_FD) || !fstatSync(AUDIT_FD).isFile()) return undefined;
+/** The audit log. Its first record says what runs: plan, core and Node. */
+function openAudit(plan: string): AuditLog {
   const audit = new AuditLog((line) => void writeSync(AUDIT_FD, line));
   const core = readFileSync(new URL(`../core/core${EXTENSION}`, import.meta.url));
   audit.add('boot', { plan, core: createHash('sha256').update(core).digest('hex'), node: process.version });
@@ -180,11 +177,20 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       'without-layer': { type: 'string', multiple: true, default: [] },
+      // What the descriptors 7 and 8 are for; without these words they may be anything, Node's own too.
+      requests: { type: 'boolean', default: false },
+      audit: { type: 'boolean', default: false },
+      'require-layer': { type: 'string', multiple: true, default: [] },
       'allow-program': { type: 'string', multiple: true, default: [] },
     },
   });
-  const without = values['without-layer'].filter(isLayer);
-  if (without.length < values['without-layer'].length) refuse(`--without-layer takes one of ${LAYERS.join(', ')}`);
+  const layersOf = (option: 'without-layer' | 'require-layer'): Layer[] => {
+    const layers = values[option].filter(isLayer);
+    if (layers.length < values[option].length) refuse(`--${option} takes one of ${LAYERS.join(', ')}`);
+    return layers;
+  };
+  const without = layersOf('without-layer');
+  const required = layersOf('require-layer');
   const allowedPrograms = values['allow-program'];
 
   let plan: Plan;
@@ -238,8 +244,8 @@ async function main(): Promise<void> {
     oomScore: openOomScore(),
     terminal,
   };
-  const system = new System(plan, booted, { emit, leave, audit: openAudit(hash) });
-  openRequests(system);
+  const system = new System(plan, booted, { emit, leave, audit: values.audit ? openAudit(hash) : undefined, required });
+  if (values.requests) openRequests(system);
   await system.run((events) =>
     noFfi === undefined
       ? openMemoryTransport(options, events)

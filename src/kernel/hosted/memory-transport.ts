@@ -4,8 +4,10 @@ import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { CALL_PAGE_BYTES, setUpLayers } from '../abi.ts';
 import type { HelloText, PartitionStart, StreamEnd } from '../abi.ts';
-import { FAULT_EXIT, FAULT_TRAP } from '../core/core.ts';
+import { FAULT_EXIT, FAULT_MEMORY, FAULT_TRAP } from '../core/core.ts';
 import { endsOf, isRestartable } from './boot-plan.ts';
+import { Cgroups } from './cgroup.ts';
+import type { Limits } from './cgroup.ts';
 import type { CoreRequest, CoreThreadData } from './core-thread.ts';
 import {
   PR,
@@ -28,6 +30,12 @@ import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import { startOf } from './start-data.ts';
 import type { CoreEvent } from './supervisor.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
+
+/** Bytes that Node takes before a program has any of its own: a small one, a VMM, and each of its harts. */
+const NODE_MEMORY = 128 << 20;
+const VMM_MEMORY = 384 << 20;
+const HART_MEMORY = 128 << 20;
+const NODE_THREADS = 32;
 
 /** One process of a partition. */
 interface Process {
@@ -55,6 +63,8 @@ class MemoryTransport implements Transport {
   readonly #bell: bigint;
   readonly #bellWord: Int32Array;
   readonly #noUid: string | undefined;
+  readonly #cgroups: Cgroups | undefined;
+  readonly #noCgroups: string | undefined;
   #spawner!: Worker;
   #coreThread!: Worker;
   layers: HelloText = { layers: [], missing: [] };
@@ -73,7 +83,17 @@ class MemoryTransport implements Transport {
     );
     this.#bell = mapNew('bell');
     this.#bellWord = new Int32Array(memoryAt(this.#bell, 4));
+    const cgroups = options.without.includes('cgroup') ? 'left out' : Cgroups.open();
+    this.#cgroups = typeof cgroups === 'string' ? undefined : cgroups;
+    this.#noCgroups = typeof cgroups === 'string' ? cgroups : undefined;
     this.#noUid = options.without.includes('uid') ? 'left out' : whyNoOwnUid([process.execPath, ...this.#trees()]);
+  }
+
+  /** What a partition may take: its own memory, and what Node takes itself. */
+  #limitsOf(p: number): Limits {
+    const { kind, memory, harts } = this.#options.plan.partitions[p];
+    const node = kind === 'guest' ? VMM_MEMORY + harts * HART_MEMORY : NODE_MEMORY;
+    return { memory: memory + node, tasks: NODE_THREADS + harts };
   }
 
   #trees(): string[] {
@@ -95,6 +115,7 @@ class MemoryTransport implements Transport {
     });
     const more = setUpLayers(without, [
       ['uid', () => this.#noUid],
+      ['cgroup', () => this.#noCgroups],
       ['permission', () => undefined], // a flag of Node's
     ]);
     this.layers = { layers: [...born.layers, ...more.layers], missing: [...born.missing, ...more.missing] };
@@ -192,15 +213,23 @@ class MemoryTransport implements Transport {
       this.#onceStarted.get(p)?.();
       process!.pid = m.pid;
       process!.pidfd = m.pidfd;
+      try {
+        this.#cgroups?.confine(p, m.pid, this.#limitsOf(p));
+      } catch (error) {
+        this.#events.output(p, Buffer.from(`no limits can be set: ${(error as Error).message}\n`));
+        process!.condemned = true;
+      }
       if (process!.condemned) this.kill(p);
     } else {
       // Its last words come first, those to the core too: the death comes by another port, and could pass its EXIT.
       const told = new Promise<boolean>((resolve) => this.#onceTold.set(p, resolve));
-      this.#ask({ request: 'died', partition: p, code: m.signal === null ? FAULT_EXIT : FAULT_TRAP });
+      const wasOutOfMemory = this.#cgroups?.release(p) === true;
+      const code = m.signal === null ? FAULT_EXIT : wasOutOfMemory ? FAULT_MEMORY : FAULT_TRAP;
+      this.#ask({ request: 'died', partition: p, code });
       void Promise.all([told, process!.lastWords()]).then(([restarts]) => {
         for (const fd of [process!.wakePipe, process!.pidfd]) closeDescriptor(fd);
         this.#processes[p] = undefined;
-        this.#events.dead(p, m.code, m.signal, restarts);
+        this.#events.dead(p, { code: m.code, signal: m.signal, restarts, wasOutOfMemory });
       });
     }
   }
@@ -225,6 +254,10 @@ class MemoryTransport implements Transport {
   }
   manage(id: number, p: number, op: number, argument: number): void {
     this.#ask({ request: 'manage', id, partition: p, op, argument });
+  }
+
+  close(): void {
+    this.#cgroups?.close();
   }
 
   kill(p: number): void {

@@ -76,6 +76,7 @@ class PipeTransport implements Transport {
       ['no-io-uring', () => noFfi],
       ['landlock', () => noFfi],
       ['uid', () => noFfi],
+      ['cgroup', () => noFfi],
       ['permission', () => undefined],
     ]);
     const { k, tick } = bootPlan(words);
@@ -170,7 +171,7 @@ class PipeTransport implements Transport {
       this.turn();
       void lastWords().then(() => {
         this.#children[p] = undefined;
-        this.#events.dead(p, code, signal, restarts);
+        this.#events.dead(p, { code, signal, restarts, wasOutOfMemory: false });
       });
     });
   }
@@ -242,6 +243,7 @@ class PipeTransport implements Transport {
   }
 
   seal(): void {}
+  close(): void {}
   load(p: number): void {
     this.#supervisor.load(p);
     this.turn();

@@ -65,13 +65,14 @@ test(
     tail.fill(9);
     header[4] = tail[4] = 3;
     ring.wipe('out');
-    assert.deepEqual([...header.subarray(0, 6)], [7, 0, 0, 0, 4, 0]);
+    assert.deepEqual([...header.subarray(0, 6)], [7, 0, 0, 9, 4, 0]);
     assert.ok(header.subarray(5).every((word) => word === 0));
     assert.ok([...tail.subarray(0, 4), ...tail.subarray(5)].every((word) => word === 9));
     header[0] = 100;
+    header[2] = 50;
     header[1500] = 5;
     ring.wipe('in');
-    assert.deepEqual([...tail.subarray(0, 6)], [100, 0, 0, 0, 4, 0]);
+    assert.deepEqual([...tail.subarray(0, 6)], [100, 0, 0, 50, 4, 0]);
     assert.ok(tail.subarray(5).every((word) => word === 0));
     assert.equal(header[1500], 5);
   },

@@ -10,9 +10,15 @@ import { SEAL, addSeals, closeDescriptor, createMemory, wipeMemory } from './lin
 
 const HEADER_BYTES = 4096;
 const PROGRESS_BYTES = 4096;
-/** Bytes of the words that both pages have (src/sdk/stream.ts): the count, and the generation. */
+/**
+ * Bytes of the words that both pages have (src/sdk/stream.ts): the count, the peer's wait that was answered last, the number of
+ * the last wait, the generation.
+ */
 const COUNT_AT = 0;
+const ANSWERED_WAIT_AT = 8;
+const WAIT_NUMBER_AT = 12;
 const GENERATION_AT = 16;
+const KEPT = [COUNT_AT, WAIT_NUMBER_AT, GENERATION_AT];
 
 export class RingMemory {
   readonly #bytes: number;
@@ -46,7 +52,10 @@ export class RingMemory {
     for (const fd of [this.#data, this.#progress, this.#dataReadOnly, this.#progressReadOnly]) closeDescriptor(fd);
   }
 
-  /** The process at an end is dead for certain, and no other has started: wipes what it could write. */
+  /**
+   * The process at an end is dead for certain, and no other has started: wipes what it could write. Its next wait gets a number
+   * after the one that the peer has answered last, or the peer would take it for that one and not answer it.
+   */
   wipe(direction: 'out' | 'in'): void {
     if (direction === 'out') {
       // First the generation: a consumer that is reading learns by it that what it reads is no more.
@@ -54,14 +63,15 @@ export class RingMemory {
       writeWord(this.#data, GENERATION_AT, generation + 1);
       wipeMemory(this.#data, HEADER_BYTES, this.#bytes);
       // The count stays: the consumer joins where it stands.
-      wipeBut(this.#data, HEADER_BYTES, [COUNT_AT, GENERATION_AT]);
+      copyWord(this.#progress, ANSWERED_WAIT_AT, this.#data, WAIT_NUMBER_AT);
+      wipeBut(this.#data, HEADER_BYTES, KEPT);
       return;
     }
     // Nothing was read from here on. The producer, who may be writing, sees only that there is more room.
-    const head = readWord(this.#data, COUNT_AT);
-    writeWord(this.#progress, COUNT_AT, head);
-    writeWord(this.#progress, GENERATION_AT, readWord(this.#data, GENERATION_AT));
-    wipeBut(this.#progress, PROGRESS_BYTES, [COUNT_AT, GENERATION_AT]);
+    copyWord(this.#data, COUNT_AT, this.#progress, COUNT_AT);
+    copyWord(this.#data, GENERATION_AT, this.#progress, GENERATION_AT);
+    copyWord(this.#data, ANSWERED_WAIT_AT, this.#progress, WAIT_NUMBER_AT);
+    wipeBut(this.#progress, PROGRESS_BYTES, KEPT);
   }
 }
 
@@ -72,6 +82,9 @@ function readWord(fd: number, at: number): number {
 }
 function writeWord(fd: number, at: number, value: number): void {
   writeSync(fd, Int32Array.of(value), 0, 4, at);
+}
+function copyWord(from: number, at: number, to: number, toAt: number): void {
+  writeWord(to, toAt, readWord(from, at));
 }
 /** Zeroes a page but for some of its words. */
 function wipeBut(fd: number, bytes: number, kept: readonly number[]): void {

@@ -10,11 +10,13 @@ import { LogLines, harmless } from './log-lines.ts';
 import { hasProcess } from './programs.ts';
 import type { KernelEvent, ManagementRequest, Plan } from '../plan.ts';
 import type { CoreEvent } from './supervisor.ts';
-import type { Transport, TransportEvents } from './transport.ts';
+import type { Death, Transport, TransportEvents } from './transport.ts';
 
 /** Exit statuses (docs: "The command"): a guest that ended in failure; a fault of Virtsec itself. */
 const STATUS_GUEST_FAULT = 1;
 const STATUS_OWN_FAULT = 70;
+/** What was asked to hold does not. */
+const STATUS_NOT_HELD = 1;
 
 /** A process must have said HELLO by then. */
 const BIRTH_LIMIT_MS = 120_000;
@@ -81,6 +83,8 @@ interface PartitionRecord {
 export interface SystemPowers {
   readonly emit: (event: KernelEvent) => void;
   readonly audit: AuditLog | undefined;
+  /** Without these layers around it no partition runs. */
+  readonly required: readonly Layer[];
   /** Ends the kernel process. */
   readonly leave: (status: number) => never;
 }
@@ -117,7 +121,7 @@ export class System {
     process.on('SIGINT', () => this.#end('signal', 128 + constants.signals.SIGINT));
     const transport = await open({
       core: (event) => (this.#transport === undefined ? early.push(event) : this.#onCore(event)),
-      dead: (partition, code, signal, restarts) => this.#onDead(partition, code, signal, restarts),
+      dead: (partition, death) => this.#onDead(partition, death),
       output: (partition, chunk) => this.#records[partition].log.bytes(chunk),
       broken: (reason) => this.#fail(reason),
     });
@@ -264,6 +268,12 @@ export class System {
       return;
     }
     if (this.#ending !== undefined) return;
+    const lack = this.#lack(p);
+    if (lack !== undefined) {
+      this.#records[p].log.text(lack);
+      this.#kill(p);
+      return;
+    }
     const ms = Math.round(performance.now() - life.since);
     this.#tell({ event: 'restarted', starts, ms, ...this.#describe(p) });
     this.#transport!.load(p);
@@ -286,19 +296,31 @@ export class System {
     };
   }
 
+  /** The first layer that is required and does not stand around a partition. */
+  #lack(p: number): string | undefined {
+    const { name, layers, missing } = this.#describe(p);
+    const lack = this.#powers.required.find((layer) => !layers.includes(layer));
+    if (lack === undefined) return undefined;
+    return `the jail of ${name} lacks ${lack}: ${missing.find(({ layer }) => layer === lack)?.reason ?? 'it was not set up'}`;
+  }
+
   #comeUpWhenAllAreThere(): void {
     if (this.#isUp || this.#ending !== undefined) return;
     const first = this.#plan.partitions.flatMap((partition, p) =>
       hasProcess(partition) && this.#booted.k.startsItself[p] === 1 ? [p] : [],
     );
     if (first.some((p) => this.#records[p].life?.hello === undefined)) return;
+    for (const p of first) {
+      const lack = this.#lack(p);
+      if (lack !== undefined) this.#fail(lack, STATUS_NOT_HELD);
+    }
     this.#isUp = true;
     this.#tell({ event: 'started', partitions: first.map((p) => this.#describe(p)) });
     this.#transport!.seal();
     for (const p of first) this.#transport!.load(p);
   }
 
-  #onDead(p: number, code: number | null, signal: string | null, restarts: boolean): void {
+  #onDead(p: number, { code, signal, restarts, wasOutOfMemory }: Death): void {
     const record = this.#records[p];
     const life = record.life!;
     record.life = undefined;
@@ -310,7 +332,7 @@ export class System {
     } else if (life.killedFor !== 'end') {
       const number = signal === null ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0);
       const status = signal === null ? (code ?? 0) : 128 + number;
-      const by = life.killedFor ?? (signal === null ? 'process-exit' : 'signal');
+      const by = life.killedFor ?? (wasOutOfMemory ? 'memory' : signal === null ? 'process-exit' : 'signal');
       this.#tell({
         event: 'exit',
         partition: this.#name(p),
@@ -380,12 +402,12 @@ export class System {
   }
 
   /** A fault of the kernel's own: nothing is waited for. Partitions die with the spawner thread. */
-  #fail(reason: string): void {
+  #fail(reason: string, status = STATUS_OWN_FAULT): void {
     if (this.#ending !== undefined) return;
-    this.#ending = { why: 'fault', status: STATUS_OWN_FAULT };
+    this.#ending = { why: 'fault', status };
     this.#tell({ event: 'refused', reason });
     this.#records.forEach((_, p) => this.#kill(p));
-    this.#tellEnded('fault', STATUS_OWN_FAULT);
+    this.#tellEnded('fault', status);
   }
 
   #endWhenAllAreDead(): void {
@@ -398,6 +420,7 @@ export class System {
 
   #tellEnded(why: Why, status: number): void {
     const { audit, emit, leave } = this.#powers;
+    this.#transport?.close();
     audit?.add('ended', { why, status });
     emit({ event: 'ended', why, status, ...(audit === undefined ? {} : { audit: headOf(audit) }) });
     leave(status);

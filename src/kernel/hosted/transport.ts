@@ -23,10 +23,18 @@ export interface TransportOptions {
   readonly terminal: { readonly input: number; readonly output: number } | undefined;
 }
 
+export interface Death {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Another process will follow. */
+  readonly restarts: boolean;
+  readonly wasOutOfMemory: boolean;
+}
+
 export interface TransportEvents {
   core(event: CoreEvent): void;
-  /** The process is dead for certain, the core knows it, and whether another one will follow. */
-  dead(partition: number, code: number | null, signal: string | null, restarts: boolean): void;
+  /** The process is dead for certain, and the core knows it. */
+  dead(partition: number, death: Death): void;
   /** Bytes that a partition wrote to its standard error. */
   output(partition: number, chunk: Uint8Array): void;
   /** The kernel itself has failed. */
@@ -49,6 +57,8 @@ export interface Transport {
   /** Tells every partition that the system ends. */
   stop(): void;
   kill(partition: number): void;
+  /** All are dead. */
+  close(): void;
   /** A fault that was seen from outside (FAULT_). */
   fault(partition: number, code: number): void;
   /** An operation in the name of a partition without a process; the event `managed` answers. */
