@@ -174,6 +174,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       }
     }
     places.expect(n, bellSeen);
+    supervisor.advance(now());
     for (let p = 0; p < n; p++) if (listening[p] === 1) look(p);
     const time = now();
     const next = supervisor.turn(time);

@@ -209,6 +209,7 @@ class PipeTransport implements Transport {
   }
 
   #serve(p: number, child: Child): void {
+    this.#supervisor.advance(performance.now());
     while (child.listens) {
       const line = child.waiting.shift();
       if (line === undefined) return;

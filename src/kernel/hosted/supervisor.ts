@@ -253,7 +253,7 @@ export class Supervisor {
 
   /** One turn: brings the core up to `now` and carries out what it asks. When to come again (CLOCK_MONOTONIC in ms). */
   turn(now: number): number {
-    this.#advance(now);
+    this.advance(now);
     if (this.#anyAgain) this.#makeAgain();
     const isWorkLeft = this.#work();
     const areEffectsLeft = this.#carryOut();
@@ -269,7 +269,8 @@ export class Supervisor {
     return Math.floor((now - this.#origin) / this.#tickMs) - this.#ticks;
   }
 
-  #advance(now: number): void {
+  /** Brings the core's time up to `now`: before calls that came meanwhile, or what they read and wait for is of the past. */
+  advance(now: number): void {
     const k = this.#k;
     for (let turns = 0, lag = this.#lag(now); lag >= 1 && turns < TICKS_PER_TURN; turns++) {
       const n = Math.min(lag, core.untilSwitch(k));

@@ -18,6 +18,9 @@ function readAll(descriptor: number): Uint8Array<ArrayBuffer> {
 }
 
 const partition = await startPartition();
+if (partition.start.transport === 'pipes' && partition.start.ports.length > 0) {
+  throw new Error('this host has no node:ffi: it carries streams only, and this application has ports');
+}
 const descriptor = partition.start.files[APP_FILE];
 if (descriptor === undefined) throw new Error('the plan gives this partition no application');
 const bytes = readAll(descriptor);
