@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { fuzzPlans, PREDICATES, SHIPPED, type Target, uncounted } from './fuzz.ts';
+import { boot } from '../../src/kernel/core/core.ts';
+import { compileSystem, readDescription } from '../../src/policy/index.ts';
+import { fuzzNames, fuzzPlans, PREDICATES, SHIPPED, type Target, uncounted } from './fuzz.ts';
 
 const KERNEL = path.resolve(import.meta.dirname, '../../src/kernel');
 const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-plan-'));
@@ -36,6 +38,22 @@ test('3,000 hostile plans: refused, or well-formed; none throws or takes long', 
   assert.ok(result.acceptedChanged > 100, JSON.stringify(result));
   assert.ok(result.refused.file > 100 && result.refused.load > 100 && result.refused.boot > 100);
   assert.ok(result.slowest < 2000, `${result.slowest} ms`);
+});
+
+test('5,000 hostile forms of the names: refused, or no contradiction of the tables; none throws', () => {
+  const text = readFileSync(path.resolve(import.meta.dirname, '../../systems/two-consoles/system.yaml'), 'utf8');
+  const { description } = readDescription('t', text, { fileExists: () => true, images: ['debian'], firmware: [] });
+  assert.ok(description);
+  const files = { kernel: '/vmlinuz', initrd: '/initrd', cmdline: '', deviceTree: true };
+  const guests = description.partitions.filter(({ form }) => form === 'guest');
+  const { plan, tables } = compileSystem(description, new Map(guests.map(({ name }) => [name, files])), {
+    rows: 0,
+    columns: 0,
+  });
+  boot(tables.kernel);
+  const result = fuzzNames(plan, tables.kernel, 5000, 1);
+  assert.deepEqual(result.wrong, []);
+  assert.ok(result.refused > 1000 && result.contradicting > 50 && result.accepted > 50, JSON.stringify(result));
 });
 
 for (const [name] of PREDICATES) {

@@ -6,7 +6,10 @@ import path from 'node:path';
 import * as core from '../../src/kernel/core/core.ts';
 import * as spec from '../../src/kernel/core/spec.ts';
 import { encodePlanFile, openPlanFile, PlanFileError } from '../../src/kernel/plan-file.ts';
+import { checkPlan, PlanError } from '../../src/kernel/hosted/plan-check.ts';
 import * as load from '../../src/kernel/plan-load.ts';
+import { contradiction } from '../../src/kernel/plan-names.ts';
+import type { Plan } from '../../src/kernel/plan.ts';
 import { bootAsWritten, compileSystem, readDescription } from '../../src/policy/index.ts';
 import { DERIVED, planWords, sectionsOf } from '../../src/policy/plan-words.ts';
 
@@ -366,4 +369,77 @@ function wordsOf(file: Buffer): Int32Array | undefined {
     if (error instanceof PlanFileError) return undefined;
     throw error;
   }
+}
+
+const ODD = [
+  undefined,
+  null,
+  true,
+  -1,
+  0,
+  1.5,
+  2 ** 53,
+  1e308,
+  '',
+  'x',
+  '../x',
+  '__proto__',
+  'constructor',
+  [],
+  {},
+  [[]],
+  '\0',
+  '\ud800',
+];
+
+/** The value with one thing changed somewhere in it: taken away, doubled, or another in its place. */
+function changed(pick: Pick, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || pick(8) === 0) return ODD[pick(ODD.length)];
+  if (Array.isArray(value)) {
+    if (value.length === 0) return [ODD[pick(ODD.length)]];
+    const at = pick(value.length);
+    const other: unknown = value[pick(value.length)];
+    return [value.toSpliced(at, 1), value.toSpliced(at, 0, other), value.with(at, changed(pick, value[at]))][pick(3)];
+  }
+  const fields = Object.entries(value);
+  if (fields.length === 0) return { x: ODD[pick(ODD.length)] };
+  const at = pick(fields.length);
+  const [key, field] = fields[at] as [string, unknown];
+  const other = fields[pick(fields.length)][0];
+  return Object.fromEntries(
+    [
+      fields.toSpliced(at, 1),
+      fields.with(at, [other, field]),
+      fields.with(at, [key, changed(pick, field)]),
+      fields.with(at, [key, changed(pick, field)]),
+    ][pick(4)],
+  );
+}
+
+export interface NamesResult {
+  readonly refused: number;
+  /** Accepted by themselves, and refused beside the tables. */
+  readonly contradicting: number;
+  readonly accepted: number;
+  readonly wrong: readonly string[];
+}
+
+/** Names of a plan, changed at random and held against its tables as the kernel process does it. */
+export function fuzzNames(plan: Plan, kernel: core.Kernel, plans: number, seed: number): NamesResult {
+  const result = { refused: 0, contradicting: 0, accepted: 0 };
+  const wrong: string[] = [];
+  for (let n = 0; n < plans; n++) {
+    const pick = generator(seed + n);
+    let names: unknown = plan;
+    for (let times = 1 + pick(2); times > 0; times--) names = changed(pick, names);
+    try {
+      const checked = checkPlan(names, []);
+      if (contradiction(checked, kernel) === undefined) result.accepted += 1;
+      else result.contradicting += 1;
+    } catch (error) {
+      if (error instanceof PlanError) result.refused += 1;
+      else wrong.push(`${seed + n}: ${String(error)}`);
+    }
+  }
+  return { ...result, wrong };
 }
