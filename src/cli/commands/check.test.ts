@@ -171,6 +171,13 @@ test("--prove: who is separate from whom by the core's own policy; status 1 whil
   assert.equal(document.schema, 'virtsec.prove/1');
   assert.equal(document.separation.pairs.length, 12);
   assert.equal(document.separatedBy.length, SEPARATING.length);
+  const free = text.replace(
+    '{ app: ./pay.ts }',
+    '{ app: ./pay.ts, devices: { x: { registers: 0x1000-0x2000, dma: any } } }',
+  );
+  const withDma = await virtsec('check', folderWith(t, 'system.yaml', free.replace(/assert:[^]*/, '')), '--prove');
+  assert.equal(withDma.status, 1);
+  assert.match(withDma.out, /NOTHING below holds against pay: a device of it reads and writes all memory/);
   const broken = await virtsec('check', folderWith(t, 'system.yaml', BROKEN), '--prove');
   assert.equal(broken.status, 1);
   assert.match(broken.notes, /error\[VS502\]/);

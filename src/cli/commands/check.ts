@@ -43,7 +43,7 @@ Exit status 0: the description is right and all that it asserts holds. 1: an ass
 broken; the message shows the way that breaks it, step by step. 2: the description itself is wrong.
 
 With --prove the plan is compiled and accepted by the core, and its policy is read back from the core's tables. Status 1
-also when the core that is here is not the one that was proved (docs/proof.md).
+also when the core that is here is not the one that was proved (docs/proof.md), or a device may write all memory.
 
 A file that an application or a driver names may be missing here: that is a warning, and only \`virtsec run\` needs it.
 
@@ -118,11 +118,14 @@ function prove(call: Call, io: Io, description: Description, host: Host): number
     separation: separationOf(kernel, names),
     assertions: assertedOf(kernel, names, description.assertions),
     notCovered: undeclaredWays(description).map(({ kind, partitions, sentence }) => ({ kind, partitions, sentence })),
+    freeDma: description.partitions
+      .filter(({ devices }) => devices.some(({ dma }) => dma === 'any'))
+      .map(({ name }) => name),
     replicaOf: Object.fromEntries(
       description.partitions.flatMap(({ name, replicaOf }) => (replicaOf === undefined ? [] : [[name, replicaOf]])),
     ),
   };
-  const holds = unproved(core).length === 0 && proof.assertions.every((one) => one.holds);
+  const holds = unproved(core).length === 0 && proof.freeDma.length === 0 && proof.assertions.every((one) => one.holds);
   if (call.has('json')) {
     const theorems = SEPARATING.map(([name, says]) => ({ name, says, isProved: !unproved(core).includes(name) }));
     io.out(json({ schema: 'virtsec.prove/1', holds, ...proof, separatedBy: theorems }));

@@ -23,6 +23,8 @@ export interface Proof {
   readonly separation: Separation;
   readonly assertions: readonly AssertedFlow[];
   readonly notCovered: readonly Pick<Undeclared, 'kind' | 'partitions' | 'sentence'>[];
+  /** Partitions whose devices read and write all memory, the kernel's too: against them nothing is proved. */
+  readonly freeDma: readonly string[];
   /** The form of each replica. */
   readonly replicaOf: Readonly<Record<string, string>>;
 }
@@ -60,7 +62,7 @@ function rows(pairs: readonly (readonly [string, string])[], { replicaOf }: Proo
 }
 
 export function proofText(proof: Proof, paint: Paint): string {
-  const { system, plan, core, separation, assertions, notCovered } = proof;
+  const { system, plan, core, separation, assertions, notCovered, freeDma } = proof;
   const { separate, oneWay, pairs, ends, switches, isJustified, isInvariant } = separation;
   const missing = unproved(core);
   const names = SEPARATING.map(([name]) => name).join(', ');
@@ -78,6 +80,13 @@ export function proofText(proof: Proof, paint: Paint): string {
       `  plan  ${plan}: the core accepts it`,
       `        ${isJustified && isInvariant ? 'looked at here: every flow is justified, and the invariant holds' : paint.bad('the specification does not hold of it')}`,
       `  core  ${core.sha256} (${core.file}): ${verdict}${core.isProved ? ` (${core.solvers.join(', ')})` : ''}`,
+      ...(freeDma.length === 0
+        ? []
+        : [
+            paint.bad(
+              `  NOTHING below holds against ${freeDma.join(', ')}: a device of it reads and writes all memory`,
+            ),
+          ]),
       '',
       paint.title(`Separate: no chain of allowed flows leads from one to the other, either way  (${names})`),
       ...(separate.length === 0 ? ['  none'] : rows(separate, proof, '|')),
