@@ -20,9 +20,8 @@ import { compileTables } from '../policy/tables.ts';
 import type { Tables } from '../policy/tables.ts';
 import { Application } from './app/application.ts';
 import { reasonOf } from './app/kernel.ts';
-import { startApplication } from './app/start.ts';
-import { applicationFile, readLibrary } from './app/sources.ts';
-import type { Library } from './app/sources.ts';
+import { loaderFor } from './app/start.ts';
+import { applicationFile } from './app/sources.ts';
 import { BedPartition } from './testing/bed-partition.ts';
 import type { Facts } from './link.ts';
 
@@ -75,7 +74,6 @@ export class TestBed {
   readonly #options: BedOptions;
   readonly #tables: Tables;
   readonly #supervisor: Supervisor;
-  readonly #library: Library = readLibrary();
   readonly #partitions: BedPartition[];
   /** What each application's file holds: read once, so that a restart gives the same. */
   readonly #images: readonly (Uint8Array<ArrayBuffer> | undefined)[];
@@ -319,7 +317,8 @@ export class TestBed {
     try {
       const { generation } = partition;
       const name = path.basename(this.#description.partitions[p].what ?? '');
-      const program = await startApplication(this.#library, name, image, link);
+      const load = await loaderFor(name, image);
+      const program = await load(link);
       if (partition.generation !== generation) return;
       this.#supervisor.load(p);
       void program.run().catch((error: unknown) => link.fail(reasonOf(error)));

@@ -3,8 +3,7 @@ import { fstatSync, readSync } from 'node:fs';
 import { startPartition } from '../hosted/partition.ts';
 import { reasonOf } from './kernel.ts';
 import { APP_FILE, processLink } from './process-link.ts';
-import { readLibrary } from './sources.ts';
-import { startApplication } from './start.ts';
+import { loaderFor } from './start.ts';
 
 /** All of a descriptor that may have been read before. */
 function readAll(descriptor: number): Uint8Array<ArrayBuffer> {
@@ -24,12 +23,12 @@ if (partition.start.transport === 'pipes' && partition.start.ports.length > 0) {
 const descriptor = partition.start.files[APP_FILE];
 if (descriptor === undefined) throw new Error('the plan gives this partition no application');
 const bytes = readAll(descriptor);
-const library = readLibrary();
+const load = await loaderFor(`${partition.start.name}.ts`, bytes);
 await partition.seal();
 // From here on nothing of the application can reach out of the jail: it is parsed, and later run, behind it.
 const link = processLink(partition);
 try {
-  const program = await startApplication(library, `${partition.start.name}.ts`, bytes, link);
+  const program = await load(link);
   await partition.hello();
   await program.run();
 } catch (error) {

@@ -92,7 +92,13 @@ export interface Library {
   readonly ses: string;
 }
 
-export function readLibrary(): Library {
+let library: Library | undefined;
+/** Read once. */
+export function ownLibrary(): Library {
+  return (library ??= readLibrary());
+}
+
+function readLibrary(): Library {
   const names = {
     'virtsec/sdk': `/sdk/app${EXTENSION}`,
     'virtsec/sdk/arinc653': `/sdk/arinc653${EXTENSION}`,
