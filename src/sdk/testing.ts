@@ -375,39 +375,22 @@ export class TestBed {
     };
   }
 
+  /** What is not here concerns processes, or follows from what is. */
   #tell(event: CoreEvent): void {
     this.#activity += 1;
-    switch (event.event) {
-      case 'load':
-        void this.#load(event.partition, event.warm);
-        break;
-      case 'log':
-        this.#logLine(event.partition, event.text);
-        break;
-      case 'illegal':
-        this.#partitions[event.partition].lastReason = `operation ${event.op}: an illegal call`;
-        break;
-      case 'exit':
-        this.#partitions[event.partition].lastStatus = event.status;
-        break;
-      case 'kill': {
-        const partition = this.#partitions[event.partition];
-        const { lastStatus: status, lastReason: reason } = partition;
-        if (!partition.isRunning) this.#supervisor.died(event.partition, FAULT_EXIT);
-        else if (status === undefined) this.#end(event.partition, { by: 'fault', status: 1, reason });
-        else this.#end(event.partition, { by: 'exit', status, reason: '' });
-        break;
-      }
-      case 'shutdown':
-        this.#supervisor.stop();
-        break;
-      // A double's RESET is nothing to anybody; the others concern processes, or follow from what is told here.
-      case 'reset':
-      case 'ready':
-      case 'hello':
-      case 'fault':
-      case 'died':
-      case 'managed':
-    }
+    if (event.event === 'load') void this.#load(event.partition, event.warm);
+    else if (event.event === 'log') this.#logLine(event.partition, event.text);
+    else if (event.event === 'illegal') {
+      this.#partitions[event.partition].lastReason = `operation ${event.op}: an illegal call`;
+    } else if (event.event === 'exit') this.#partitions[event.partition].lastStatus = event.status;
+    else if (event.event === 'kill') this.#carryOutKill(event.partition);
+    else if (event.event === 'shutdown') this.#supervisor.stop();
+  }
+
+  #carryOutKill(p: number): void {
+    const { lastStatus: status, lastReason: reason, isRunning } = this.#partitions[p];
+    if (!isRunning) this.#supervisor.died(p, FAULT_EXIT);
+    else if (status === undefined) this.#end(p, { by: 'fault', status: 1, reason });
+    else this.#end(p, { by: 'exit', status, reason: '' });
   }
 }
