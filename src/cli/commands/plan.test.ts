@@ -121,3 +121,30 @@ test('wrong usage: status 2', async (t) => {
     assert.deepEqual([status, notes.includes('error')], [2, false], args.join(' ') + notes);
   }
 });
+
+const RUNNABLE = `virtsec: 1
+system: small
+partitions:
+  linux: { guest: { kernel: ./vmlinuz } }
+  tty: { driver: console, grants: { terminal: stdio } }
+channels:
+  con: { stream: linux <-> tty, as: uart0 }
+`;
+
+test('run takes a compiled plan, with the signature that is asked for and the files that it was made for', async (t) => {
+  const folder = folderWith(t, RUNNABLE);
+  const at = (name: string): string => join(folder, name);
+  await virtsec('key', 'new', at('mine'));
+  await virtsec('key', 'new', at('other'));
+  assert.equal((await virtsec('plan', folder, '-o', at('p'), '--sign', at('mine'))).status, 0);
+  const unsigned = await virtsec('run', at('p'), '--verify', at('other.pub'), '--until', 'x');
+  assert.deepEqual([unsigned.status, /is not signed by/.test(unsigned.notes)], [1, true]);
+  const changed = await virtsec('run', at('p'), '--memory', '512M');
+  assert.deepEqual([changed.status, /runs as it is: no --memory/.test(changed.notes)], [2, true]);
+  assert.equal((await virtsec('run', folder, '--verify', at('mine.pub'))).status, 2);
+  // The kernel itself holds the files to their hashes.
+  writeFileSync(at('vmlinuz'), 'another');
+  const other = await virtsec('run', at('p'), '--verify', at('mine.pub'), '--until', 'x', '--timeout', '60');
+  assert.equal(other.status, 2);
+  assert.match(other.notes, /linux: file kernel: \S+ is not what the plan was made for/);
+});
