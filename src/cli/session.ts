@@ -55,7 +55,7 @@ export interface Outcome {
 }
 
 /** Events that a partition can cause without end, and those that say only how far the audit log is. */
-const ENDLESS: readonly KernelEvent['event'][] = ['log', 'reset', 'restarted', 'denied', 'fault', 'audited'];
+const ENDLESS: readonly KernelEvent['event'][] = ['log', 'reset', 'restarted', 'denied', 'fault', 'audited', 'windows'];
 
 /** A new file: a log that is there already is not gone on with. */
 function openAuditFile(file: string): number {
@@ -225,6 +225,10 @@ class Session {
       case 'log':
         this.#note(`${event.partition}: ${event.text.trimEnd()}`);
         break;
+      case 'best-effort':
+        this.#note(`time windows are best effort: ${event.reason}.`);
+        break;
+      case 'windows':
       case 'denied':
       case 'fault':
       case 'managed':

@@ -26,6 +26,15 @@ export interface PartitionView {
   readonly memoryBytes?: number;
 }
 
+/** How windows are kept (KernelEvent `windows`). */
+export interface WindowsView {
+  /** Why they are best effort on this host; absent: they are not. */
+  readonly bestEffort?: string;
+  readonly windows: number;
+  readonly late: readonly number[];
+  readonly maxMicros: number;
+}
+
 export interface SystemSummary {
   readonly system: string;
   /** Process id of the command that runs it, and of its kernel process. */
@@ -34,6 +43,8 @@ export interface SystemSummary {
   /** Seconds since it was started. */
   readonly seconds: number;
   readonly partitions: readonly PartitionView[];
+  /** Of a system with a schedule. */
+  readonly windows?: WindowsView;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -43,6 +54,7 @@ export class SystemView {
   readonly #began = performance.now();
   readonly #partitions: ReadonlyMap<string, Mutable<PartitionView>>;
   readonly #logs: ReadonlyMap<string, string[]>;
+  #windows: WindowsView | undefined;
   /** Set once the kernel process runs. */
   kernel = 0;
 
@@ -87,6 +99,14 @@ export class SystemView {
         if (lines.length > KEPT_LINES) lines.splice(0, lines.length - KEPT_LINES);
         break;
       }
+      case 'best-effort':
+        this.#windows = { windows: 0, late: [], maxMicros: 0, ...this.#windows, bestEffort: event.reason };
+        break;
+      case 'windows': {
+        const { windows, late, maxMicros } = event;
+        this.#windows = { ...this.#windows, windows, late, maxMicros };
+        break;
+      }
       case 'managed':
       case 'audited':
       case 'ended':
@@ -116,6 +136,7 @@ export class SystemView {
       kernel: this.kernel,
       seconds: Math.round((performance.now() - this.#began) / 100) / 10,
       partitions: [...this.#partitions.values()].map((one) => ({ ...one, ...usageOf(one.pid) })),
+      ...(this.#windows === undefined ? {} : { windows: this.#windows }),
     };
   }
 }

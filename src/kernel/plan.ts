@@ -149,6 +149,18 @@ export type KernelEvent =
   /** A partition runs again (or, started by a manager, for the first time), `ms` after its process was started. */
   | ({ readonly event: 'restarted'; readonly starts: number; readonly ms: number } & RunningPartition)
   | { readonly event: 'reset'; readonly partition: string }
+  /** Windows are best effort on this host, and why. */
+  | { readonly event: 'best-effort'; readonly reason: string }
+  /**
+   * How late windows have begun since the start. late[i]: so many less than 2^i microseconds, and not less than half of that; the
+   * last one: all that were later.
+   */
+  | {
+      readonly event: 'windows';
+      readonly windows: number;
+      readonly late: readonly number[];
+      readonly maxMicros: number;
+    }
   /** A call that the core has refused as illegal (its operation's number), and a fault that the health monitor has judged. */
   | { readonly event: 'denied'; readonly partition: string; readonly op: number }
   | { readonly event: 'fault'; readonly partition: string; readonly fault: string }

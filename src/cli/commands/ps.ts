@@ -16,7 +16,7 @@ export const command: Command = {
       return EXIT.ok;
     }
     if (systems.length === 0) io.note('No system runs.\n');
-    for (const { system, pid, seconds, partitions } of systems) {
+    for (const { system, pid, seconds, partitions, windows } of systems) {
       io.out(`${io.paint('out', 'bold', system)}  pid ${pid}, ${Math.round(seconds)} s\n`);
       const rows = partitions.map((p) => [
         `  ${p.name}`,
@@ -29,6 +29,7 @@ export const command: Command = {
       ]);
       io.out(table([['  PARTITION', 'KIND', 'STATE', 'PID', 'RESTARTS', 'MEMORY', 'JAIL'], ...rows]));
       const missing = new Set(partitions.flatMap((p) => p.missing.map(({ layer, reason }) => `${layer} (${reason})`)));
+      if (windows?.bestEffort !== undefined) io.out(`  windows: best effort (${windows.bestEffort})\n`);
       if (missing.size > 0) io.out(`  missing: ${[...missing].join('; ')}\n`);
     }
     return EXIT.ok;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, usageFailure } from '../command.ts';
 import { EXIT } from '../failure.ts';
 import { SYSTEM_OPTION, bytesText, chooseSystem, stateText, summaryOf, table } from '../running.ts';
-import type { SystemSummary } from '../system-view.ts';
+import type { SystemSummary, WindowsView } from '../system-view.ts';
 
 const INTERVAL_MS = 1000;
 const CLEAR = '\x1b[H\x1b[J';
@@ -46,7 +46,7 @@ function withShares(before: SystemSummary, now: SystemSummary) {
 }
 
 function show(before: SystemSummary, now: SystemSummary): string {
-  const { system, pid, seconds, partitions } = withShares(before, now);
+  const { system, pid, seconds, partitions, windows } = withShares(before, now);
   const rows = partitions.map((p) => [
     p.name,
     stateText(p),
@@ -57,5 +57,19 @@ function show(before: SystemSummary, now: SystemSummary): string {
     String(p.denied),
   ]);
   const head = ['PARTITION', 'STATE', 'CPU', 'MEMORY', 'RESTARTS', 'FAULTS', 'DENIED'];
-  return `${system}  pid ${pid}, ${Math.round(seconds)} s\n${table([head, ...rows])}`;
+  return `${system}  pid ${pid}, ${Math.round(seconds)} s\n${table([head, ...rows])}${windowsText(windows)}`;
+}
+
+/** How late windows begin, of all since the start. */
+function windowsText(view: WindowsView | undefined): string {
+  if (view === undefined) return '';
+  const { windows, late, maxMicros, bestEffort } = view;
+  const kind = bestEffort === undefined ? 'real-time' : `best effort (${bestEffort})`;
+  const quantile = (share: number): number => {
+    let left = windows * share;
+    const bucket = late.findIndex((n) => (left -= n) <= 0);
+    return 2 ** Math.max(0, bucket);
+  };
+  const begins = `late: half under ${quantile(0.5)} us, 99 % under ${quantile(0.99)} us, at most ${maxMicros} us`;
+  return `windows: ${kind}; ${windows} so far${windows === 0 ? '' : `, ${begins}`}\n`;
 }

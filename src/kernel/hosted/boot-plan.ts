@@ -39,3 +39,6 @@ export function isRestartable(k: core.Kernel, p: number): boolean {
   const actions = k.hmAction.subarray(p * core.MAX_CODES, (p + 1) * core.MAX_CODES);
   return actions.some((action) => action === core.HM_WARM || action === core.HM_COLD);
 }
+
+/** Whether any partition has a window in any mode. */
+export const hasWindows = (k: core.Kernel): boolean => k.winPart.subarray(0, k.nwindows).some((p) => p >= 0);

@@ -20,10 +20,11 @@ import {
   W_TEXT,
   W_WAKE,
 } from '../abi.ts';
-import { bootPlan } from './boot-plan.ts';
-import { FutexSet, addressOf, futexWake, memoryAt, writeByte } from './linux.ts';
+import { bootPlan, hasWindows } from './boot-plan.ts';
+import { FutexSet, SIGCONT, SIGSTOP, addressOf, futexWake, memoryAt, systemCall, writeByte } from './linux.ts';
 import { Supervisor } from './supervisor.ts';
 import type { CoreEvent, Mechanism } from './supervisor.ts';
+import { EARLY_MS, Lateness, runFirst } from './windows.ts';
 
 export interface CoreThreadData {
   /** The plan's words (plan-load.ts). */
@@ -38,8 +39,8 @@ export interface CoreThreadData {
 export type CoreRequest =
   /** A new process is about to start: its page is in place, `wakePipe` is the (non-blocking) write end for it. */
   | { readonly request: 'attach'; readonly partition: number; readonly wakePipe: number }
-  /** Its HELLO may be answered. */
-  | { readonly request: 'load'; readonly partition: number }
+  /** Its HELLO may be answered. `threads`: what windows are enforced by (windows.ts), of a partition that has any. */
+  | { readonly request: 'load'; readonly partition: number; readonly threads: readonly number[] }
   /** Dead for certain. `code`: the fault that it is, unless the core has had it stopped. */
   | { readonly request: 'died'; readonly partition: number; readonly code: number }
   | { readonly request: 'fault'; readonly partition: number; readonly code: number }
@@ -51,6 +52,9 @@ export type CoreRequest =
       readonly argument: number;
     }
   | { readonly request: 'stop' };
+
+/** How often the main thread is told how late windows began. */
+const REPORT_MS = 1000;
 
 /** A clock in ms of CLOCK_MONOTONIC that allocates nothing: performance.now() counts from another origin, at the same rate. */
 function openClock(): () => number {
@@ -121,11 +125,30 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     tellEnd(p) {
       Atomics.store(pages[p], W_STOPPING, 1);
     },
-    switchWindow() {},
+    switchWindow(from, to, at) {
+      if (from >= 0 && !supervisor.isIn(from)) signalThreads(from, SIGSTOP);
+      if (to >= 0) signalThreads(to, SIGCONT);
+      lateness.add(now() - at);
+    },
     tell: (event: CoreEvent) => port.postMessage(event),
   };
   const now = openClock();
+  const withWindows = hasWindows(k);
+  const weakness = withWindows ? runFirst() : undefined;
+  const spinMs = withWindows && weakness === undefined ? EARLY_MS : 0;
+  const lateness = new Lateness();
+  let reportAt = 0;
+  /** By partition: pidfds of its threads. */
+  const threads: (readonly number[])[] = data.pages.map(() => []);
   const supervisor = new Supervisor(k, tick, now(), mechanism);
+
+  /** A stopped thread is continued with all others of its process, so one is enough. */
+  function signalThreads(p: number, signal: number): void {
+    for (const thread of threads[p]) {
+      systemCall('pidfd_send_signal', thread, signal, 0, 0);
+      if (signal === SIGCONT) break;
+    }
+  }
 
   function look(p: number): void {
     const ring = Atomics.load(pages[p], W_DOORBELL);
@@ -145,11 +168,14 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
         supervisor.attach(request.partition);
         break;
       case 'load':
+        threads[request.partition] = request.threads;
+        if (!supervisor.isIn(request.partition)) signalThreads(request.partition, SIGSTOP);
         supervisor.load(request.partition);
         break;
       case 'died':
         // Its last call comes first: the death comes by another port, and could pass its EXIT.
         if (listening[request.partition] === 1) look(request.partition);
+        threads[request.partition] = [];
         supervisor.died(request.partition, request.code);
         break;
       case 'fault':
@@ -164,7 +190,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     }
   }
 
-  port.postMessage({ event: 'ready' } satisfies CoreEvent);
+  mechanism.tell({ event: 'ready', ...(weakness === undefined ? {} : { weakness }) });
   for (;;) {
     const rung = Atomics.load(bell, 0);
     if (rung !== bellSeen) {
@@ -178,7 +204,13 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     for (let p = 0; p < n; p++) if (listening[p] === 1) look(p);
     const time = now();
     const next = supervisor.turn(time);
-    if (next > time) places.wait(next);
+    if (next > time) places.wait(next - spinMs);
+    // An edge is met by spinning the last bit; a doorbell that rings meanwhile waits as long as that.
+    if (spinMs > 0 && now() >= next - spinMs) while (now() < next);
+    if (lateness.windows > 0 && time >= reportAt) {
+      reportAt = time + REPORT_MS;
+      mechanism.tell({ event: 'windows', ...lateness.report() });
+    }
   }
 }
 

@@ -51,6 +51,7 @@ const X64 = {
   getppid: 110,
   sigaltstack: 131,
   sched_getparam: 143,
+  sched_setscheduler: 144,
   sched_getscheduler: 145,
   prctl: 157,
   mount: 165,
@@ -58,6 +59,7 @@ const X64 = {
   gettid: 186,
   tkill: 200,
   futex: 202,
+  sched_setaffinity: 203,
   sched_getaffinity: 204,
   restart_syscall: 219,
   clock_gettime: 228,
@@ -147,6 +149,8 @@ const ARM64: Partial<Record<CallName, number>> = {
   getppid: 173,
   sigaltstack: 132,
   sched_getparam: 121,
+  sched_setscheduler: 119,
+  sched_setaffinity: 122,
   sched_getscheduler: 120,
   prctl: 167,
   mount: 40,
@@ -435,9 +439,19 @@ export class FutexSet {
 
 // ---- processes
 export const SIGKILL = 9;
+export const SIGCHLD = 17;
+export const SIGCONT = 18;
+export const SIGSTOP = 19;
 
 /** prctl options (linux/prctl.h) */
-export const PR = { setPdeathsig: 1, getDumpable: 3, setDumpable: 4, setNoNewPrivs: 38, getNoNewPrivs: 39 };
+export const PR = {
+  setPdeathsig: 1,
+  getDumpable: 3,
+  setDumpable: 4,
+  setNoNewPrivs: 38,
+  getNoNewPrivs: 39,
+  setTimerSlack: 29,
+};
 
 /** This process dies when the thread that started it does. False: it has died already (the parent is not `parent`). */
 export function dieWithParent(parent: number): boolean {

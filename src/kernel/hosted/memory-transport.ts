@@ -30,6 +30,7 @@ import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import { startOf } from './start-data.ts';
 import type { CoreEvent } from './supervisor.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
+import { holdThreads, ignoreStops } from './windows.ts';
 
 /** Bytes that Node takes before a program has any of its own: a small one, a VMM, and each of its harts. */
 const NODE_MEMORY = 128 << 20;
@@ -46,6 +47,8 @@ interface Process {
   pidfd: number;
   /** It is to be killed as soon as it can be. */
   condemned: boolean;
+  /** What its windows are enforced by. */
+  threads: readonly number[];
 }
 
 export async function openMemoryTransport(options: TransportOptions, events: TransportEvents): Promise<Transport> {
@@ -184,7 +187,7 @@ class MemoryTransport implements Transport {
     const words = new Socket({ fd: log, readable: true, writable: false });
     words.on('error', () => words.destroy());
     const lastWords = readLog(words, (chunk) => this.#events.output(p, chunk));
-    this.#processes[p] = { wakePipe, lastWords, pid: 0, pidfd: -1, condemned: false };
+    this.#processes[p] = { wakePipe, lastWords, pid: 0, pidfd: -1, condemned: false, threads: [] };
     this.#ask({ request: 'attach', partition: p, wakePipe });
     this.#options.oomScore('partition');
     this.#births += 1;
@@ -227,7 +230,7 @@ class MemoryTransport implements Transport {
       const code = m.signal === null ? FAULT_EXIT : wasOutOfMemory ? FAULT_MEMORY : FAULT_TRAP;
       this.#ask({ request: 'died', partition: p, code });
       void Promise.all([told, process!.lastWords()]).then(([restarts]) => {
-        for (const fd of [process!.wakePipe, process!.pidfd]) closeDescriptor(fd);
+        for (const fd of [process!.wakePipe, process!.pidfd, ...process!.threads]) closeDescriptor(fd);
         this.#processes[p] = undefined;
         this.#events.dead(p, { code: m.code, signal: m.signal, restarts, wasOutOfMemory });
       });
@@ -241,7 +244,16 @@ class MemoryTransport implements Transport {
   }
 
   load(p: number): void {
-    this.#ask({ request: 'load', partition: p });
+    const process = this.#processes[p];
+    let threads: readonly number[] = [];
+    if (process !== undefined && this.#options.booted.k.background[p] === 0) {
+      const held = holdThreads(this.#options.booted.k, p, process.pid);
+      ({ threads } = held);
+      process.threads = threads;
+      if (held.weakness !== undefined) this.#events.core({ event: 'ready', weakness: held.weakness });
+      ignoreStops();
+    }
+    this.#ask({ request: 'load', partition: p, threads });
   }
   stop(): void {
     this.#ask({ request: 'stop' });

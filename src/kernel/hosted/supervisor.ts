@@ -6,6 +6,7 @@
 // looks at the partition's doorbell, so that ringing on costs the kernel nothing.
 import * as core from '../core/core.ts';
 import type { Kernel } from '../core/core.ts';
+import { hasWindows } from './boot-plan.ts';
 
 /** What the core's decisions are carried out with. */
 export interface Mechanism {
@@ -21,14 +22,22 @@ export interface Mechanism {
   wake(p: number, news: number, dead: number): void;
   /** The system ends: p is to finish. */
   tellEnd(p: number): void;
-  /** The window of a processor core is another's now. */
-  switchWindow(core: number, from: number, to: number): void;
+  /** A window of `from` has ended and one of `to` begun (-1: nobody's), at that time (CLOCK_MONOTONIC in ms). */
+  switchWindow(from: number, to: number, at: number): void;
   tell(event: CoreEvent): void;
 }
 
 /** What the core has to say to the kernel's main thread. */
 export type CoreEvent =
-  | { readonly event: 'ready' }
+  /** `weakness`: why windows are best effort; absent: they are not, or there are none. */
+  | { readonly event: 'ready'; readonly weakness?: string }
+  /** How late windows began so far (windows.ts, Lateness). */
+  | {
+      readonly event: 'windows';
+      readonly windows: number;
+      readonly late: readonly number[];
+      readonly maxMicros: number;
+    }
   | { readonly event: 'load'; readonly partition: number; readonly warm: boolean }
   /** `code`: for that fault; -1: it has said EXIT, or somebody who manages it stops it. */
   | { readonly event: 'kill'; readonly partition: number; readonly code: number }
@@ -107,7 +116,12 @@ export class Supervisor {
     this.#why = new Uint8Array(k.np);
     this.#call = new Int32Array(k.np * 4);
     this.#faultCode = new Int8Array(k.np).fill(-1);
-    this.#hasWindows = k.winPart.subarray(0, k.nwindows).some((p) => p >= 0);
+    this.#hasWindows = hasWindows(k);
+  }
+
+  /** Whether p may run now. */
+  isIn(p: number): boolean {
+    return this.#coreOf(p) >= 0;
   }
 
   // ---- what happens to processes
@@ -281,7 +295,8 @@ export class Supervisor {
       for (let c = 0; c < k.ncores; c++) {
         if (core.takeSwitch(k, c) === 0) continue;
         const to = k.winPart[k.curWin[c]];
-        if (to !== this.#before[c]) this.#mechanism.switchWindow(c, this.#before[c], to);
+        if (to !== this.#before[c])
+          this.#mechanism.switchWindow(this.#before[c], to, this.#origin + this.#ticks * this.#tickMs);
       }
     }
   }

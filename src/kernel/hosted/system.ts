@@ -101,6 +101,7 @@ export class System {
   #isUp = false;
   #ending: { readonly why: Why; readonly status: number } | undefined;
   #guestFault = false;
+  #isBestEffort = false;
 
   constructor(plan: Plan, booted: BootedPlan, powers: SystemPowers) {
     this.#plan = plan;
@@ -152,6 +153,13 @@ export class System {
         if (this.#records[event.partition].life === undefined) this.#onHalted(event.partition, event.restarts);
         break;
       case 'ready':
+        if (event.weakness !== undefined && !this.#isBestEffort) {
+          this.#isBestEffort = true;
+          this.#tell({ event: 'best-effort', reason: event.weakness });
+        }
+        break;
+      case 'windows':
+        this.#powers.emit(event);
         break;
       case 'managed': {
         const request = this.#requests.get(event.id);
