@@ -70,6 +70,7 @@ const ARROWS: Record<string, readonly string[]> = {
     'src/kernel/plan-names.ts',
     'src/kernel/core/',
     'src/images/',
+    'src/sdk/app/sources.ts',
     'src/kernel/hosted/linux.ts',
     'src/kernel/hosted/landlock.ts',
     'node:',
