@@ -27,7 +27,7 @@ export function compileRust(source: string, to: string): string | undefined {
       const result = spawnSync(rustc, ['--target', target, '-O', '-o', to, source], { encoding: 'utf8' });
       if (result.status === 0) return undefined;
       // No such target, or nothing installed for it.
-      if (!/could not find specification|can't find crate/.test(result.stderr)) throw new Error(result.stderr);
+      if (!/could not find specification|can't find crate/i.test(result.stderr)) throw new Error(result.stderr);
     }
   }
   return 'no rustc with a target for WASI here: apt-get install rustc libstd-rust-dev-wasm32';
