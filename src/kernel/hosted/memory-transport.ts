@@ -109,7 +109,7 @@ class MemoryTransport implements Transport {
   async open(): Promise<void> {
     const { without, words } = this.#options;
     // The spawner, jailed before anything is started.
-    const spawnerData: SpawnerData = { readable: this.#trees(), without };
+    const spawnerData: SpawnerData = { readable: this.#trees(), without, changesUids: this.#noUid === undefined };
     this.#spawner = new Worker(new URL(`spawner${EXTENSION}`, import.meta.url), { workerData: spawnerData });
     const born = await new Promise<HelloText>((resolve, reject) => {
       this.#spawner.once('error', reject);
