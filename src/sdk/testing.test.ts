@@ -189,7 +189,7 @@ test('a missed heartbeat and a raised fault lead to what the plan says', async (
     if (self.startKind === 'boot') await time.sleep(50);
     const told = health.wait();
     await health.raise(3);
-    await log('waited for ' + (await told) + ', then ' + (await health.wait({ within: 5 })));
+    await log('waited for ' + (await told) + ', then ' + (await health.wait({ within: 1 })));
     await health.raise(3);
     await log(\`faults \${await health.faults()}\`);
   `;
