@@ -41,7 +41,7 @@ export interface Scan {
   readonly bad: Term;
   /** Which kinds of row it looks at: the domains of the tables that it reads at its own index. */
   readonly domains: ReadonlySet<string>;
-  /** It looks at pairs instead: row = high * factor + low. */
+  /** It takes its index apart: row = high * factor + low. */
   readonly pairs: Pairs | undefined;
   readonly where: string;
 }
@@ -402,7 +402,7 @@ export class Execution {
     const domainsAt = (is: (index: Term) => boolean): Set<string> =>
       new Set(loop.reads.filter((r) => is(r.index)).map((r) => this.program.tables.get(r.place.table)?.domain ?? ''));
     const domains = domainsAt((index) => index === loop.index);
-    const factor = domains.size === 0 && T.valueOf(from) === 0 ? factorOf(loop) : undefined;
+    const factor = T.valueOf(from) === 0 ? factorOf(loop) : undefined;
     const pairs =
       factor === undefined
         ? undefined
