@@ -17,6 +17,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'src/kernel/plan.ts': ['src/kernel/abi.ts'],
   'src/kernel/plan-load.ts': ['src/kernel/core/'],
   'src/kernel/plan-file.ts': ['src/kernel/plan-load.ts', 'node:'],
+  'src/kernel/plan-signature.ts': ['src/kernel/plan-file.ts', 'node:'],
   'src/kernel/plan-names.ts': ['src/kernel/core/', 'src/kernel/plan.ts', 'src/kernel/abi.ts'],
   'src/kernel/hosted/': [
     'src/kernel/core/',
@@ -69,6 +70,7 @@ const ARROWS: Record<string, readonly string[]> = {
     'src/policy/',
     'src/kernel/plan.ts',
     'src/kernel/plan-file.ts',
+    'src/kernel/plan-signature.ts',
     'src/kernel/plan-load.ts',
     'src/kernel/plan-names.ts',
     'src/kernel/core/',

@@ -83,7 +83,10 @@ test('ps, inspect, stop, start, restart, logs, events, audit', { skip }, async (
       /^managed {2}pid \d+, \d+ s\n {2}PARTITION[^]*\n {2}a +app +running +\d+ +0 /,
     );
     let logs = '';
-    for (let i = 0; i < 200 && logs === ''; i++) logs = (await virtsec('logs', 'a')).out;
+    for (let i = 0; i < 200 && logs === ''; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      logs = (await virtsec('logs', 'a')).out;
+    }
     assert.equal(logs, 'up boot\n');
     assert.match((await virtsec('top', '--times', '1')).out, /\na +running/);
 

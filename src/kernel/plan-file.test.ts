@@ -2,15 +2,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
-import {
-  canonicalJson,
-  encodePlanFile,
-  isSignedBy,
-  newKeys,
-  openPlanFile,
-  PlanFileError,
-  signPlanFile,
-} from './plan-file.ts';
+import { canonicalJson, encodePlanFile, openPlanFile, PlanFileError } from './plan-file.ts';
+import { isSignedBy, newKeys, signPlanFile } from './plan-signature.ts';
 import { H_WORDS, HEADER_WORDS, MAX_PLAN_WORDS, PLAN_MAGIC_0, PLAN_MAGIC_1 } from './plan-load.ts';
 
 const words = new Int32Array(HEADER_WORDS + 3);

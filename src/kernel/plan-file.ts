@@ -6,20 +6,17 @@
 //
 // One description gives one file, byte for byte. A kernel on bare metal reads the words alone. Nothing here is trusted:
 // plan-load.ts holds the words against the core's capacities, and the core's `boot` judges what they mean.
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { H_NAME_BYTES, H_WORDS, HEADER_WORDS, MAX_PLAN_WORDS, PLAN_MAGIC_0, PLAN_MAGIC_1 } from './plan-load.ts';
 
 /** Bytes of names: more than any plan that fits the core's tables says with good sense. */
 const MAX_NAME_BYTES = 4 << 20;
 /** Of objects and lists in one another: what a driver's own `config` may have, and more. */
 const MAX_DEPTH = 64;
-const SIGNATURE_MAGIC = Buffer.from('VSSIGN1\n', 'latin1');
+export const SIGNATURE_MAGIC = Buffer.from('VSSIGN1\n', 'latin1');
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const TRAILER_BYTES = SIGNATURE_MAGIC.length + KEY_BYTES + SIGNATURE_BYTES;
-/** What a signature says, so that one made for something else does not fit. */
-const SIGNED_AS = Buffer.from('virtsec plan, SHA-256\n', 'latin1');
 
 /** A file that is no plan, or a key that is none; the message says why. */
 export class PlanFileError extends Error {}
@@ -93,47 +90,4 @@ export function openPlanFile(file: Uint8Array): PlanFile {
   const keyEnd = SIGNATURE_MAGIC.length + KEY_BYTES;
   const key = Buffer.from(trailer.subarray(SIGNATURE_MAGIC.length, keyEnd));
   return { words, names, hash, signature: { key, bytes: Buffer.from(trailer.subarray(keyEnd)) } };
-}
-
-const signedText = (hash: string): Buffer => Buffer.concat([SIGNED_AS, Buffer.from(hash, 'hex')]);
-
-/** The 32 bytes of an Ed25519 public key (RFC 8032, 5.1.5). */
-function rawKey(key: KeyObject): Buffer {
-  const { x } = key.export({ format: 'jwk' });
-  return Buffer.from(x ?? '', 'base64url');
-}
-
-function readKey(pem: string, read: (pem: string) => KeyObject, what: string): KeyObject {
-  let key: KeyObject | undefined;
-  try {
-    key = read(pem);
-  } catch {
-    // Told below.
-  }
-  if (key?.asymmetricKeyType !== 'ed25519') throw new PlanFileError(`not an Ed25519 ${what} key in PEM`);
-  return key;
-}
-
-/** The plan with a signature in place of any that it had. `privatePem`: PKCS #8. Throws PlanFileError. */
-export function signPlanFile(file: Uint8Array, privatePem: string): Buffer {
-  const { words, names, hash } = openPlanFile(file);
-  const key = readKey(privatePem, createPrivateKey, 'private');
-  const signature = sign(null, signedText(hash), key);
-  return Buffer.concat([encodePlanFile(words, names), SIGNATURE_MAGIC, rawKey(createPublicKey(key)), signature]);
-}
-
-/** Whether the plan is signed by this key; the key that stands in the file is not asked. `publicPem`: SPKI. Throws PlanFileError. */
-export function isSignedBy({ hash, signature }: PlanFile, publicPem: string): boolean {
-  const key = readKey(publicPem, createPublicKey, 'public');
-  if (signature === undefined || !rawKey(key).equals(signature.key)) return false;
-  return verify(null, signedText(hash), key, signature.bytes);
-}
-
-/** A new pair of Ed25519 keys in PEM (PKCS #8 and SPKI). */
-export function newKeys(): { readonly privatePem: string; readonly publicPem: string } {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  return {
-    privatePem: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-    publicPem: publicKey.export({ type: 'spki', format: 'pem' }),
-  };
 }

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { newKeys } from '../../kernel/plan-file.ts';
+import { newKeys } from '../../kernel/plan-signature.ts';
 import { type Command, usageFailure } from '../command.ts';
 import { EXIT, Failure } from '../failure.ts';
 

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { isSignedBy, signPlanFile } from '../../kernel/plan-file.ts';
+import { isSignedBy, signPlanFile } from '../../kernel/plan-signature.ts';
 import { showDescription } from '../../policy/index.ts';
 import { planFlows, planText } from '../../policy/report/plan.ts';
 import { harmless } from '../../policy/source.ts';

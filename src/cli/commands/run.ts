@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { LAYERS } from '../../kernel/abi.ts';
-import { isSignedBy } from '../../kernel/plan-file.ts';
+import { isSignedBy } from '../../kernel/plan-signature.ts';
 import { compileSystem, parseSize, parseTime, type TerminalChoice } from '../../policy/index.ts';
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
 import { applicationPath } from '../application-file.ts';

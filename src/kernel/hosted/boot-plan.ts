@@ -33,12 +33,14 @@ export function endsOf(k: core.Kernel, p: number): EndPlace[] {
   });
 }
 
-/** Whether a partition can ever be started again: by the health monitor, or by a manager. */
-export function isRestartable(k: core.Kernel, p: number): boolean {
-  if (k.manager[p] >= 0) return true;
+/** Whether the health monitor ever starts a partition again. */
+export function isRestartedByMonitor(k: core.Kernel, p: number): boolean {
   const actions = k.hmAction.subarray(p * core.MAX_CODES, (p + 1) * core.MAX_CODES);
   return actions.some((action) => action === core.HM_WARM || action === core.HM_COLD);
 }
+
+/** Whether a partition can ever be started again: by the health monitor, or by a manager. */
+export const isRestartable = (k: core.Kernel, p: number): boolean => k.manager[p] >= 0 || isRestartedByMonitor(k, p);
 
 /** Whether any partition has a window in any mode. */
 export const hasWindows = (k: core.Kernel): boolean => k.winPart.subarray(0, k.nwindows).some((p) => p >= 0);

@@ -20,7 +20,7 @@ interface Hierarchy {
   readonly kills?: readonly [file: string, word: string];
 }
 
-/** Groups of this kernel process: `virtsec-PID`, one below for each partition. */
+/** Groups of this kernel process: `virtsec-PID`, one below for each process of a partition. */
 const OWN = `virtsec-${process.pid}`;
 
 /** The mount point of each version's controller (proc_pid_mounts(5)), and the group in it that this process is in. */
@@ -90,10 +90,10 @@ export class Cgroups {
     }
   }
 
-  /** Puts the process of a partition into a new group with these limits. Throws. */
-  confine(partition: number, pid: number, limits: Limits): void {
+  /** Puts a process of a partition into a new group with these limits. Throws. */
+  confine(id: number, pid: number, limits: Limits): void {
     for (const { base, files } of this.#hierarchies) {
-      const group = path.join(base, OWN, String(partition));
+      const group = path.join(base, OWN, String(id));
       mkdirSync(group, { recursive: true });
       for (const [limit, file] of Object.entries(files)) {
         writeFileSync(path.join(group, file), String(limits[limit as keyof Limits]));
@@ -103,10 +103,10 @@ export class Cgroups {
   }
 
   /** After the death of its process: whether it was for want of memory. Its group goes. */
-  release(partition: number): boolean {
+  release(id: number): boolean {
     let wasOutOfMemory = false;
     for (const { base, kills } of this.#hierarchies) {
-      const group = path.join(base, OWN, String(partition));
+      const group = path.join(base, OWN, String(id));
       try {
         if (kills !== undefined) {
           const count = new RegExp(`^${kills[1]} (\\d+)`, 'm').exec(readFileSync(path.join(group, kills[0]), 'utf8'));

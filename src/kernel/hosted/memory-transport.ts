@@ -1,11 +1,11 @@
 // Partitions over shared memory: call pages, streams in memfds, the core in its own thread, births by the spawner.
 import { Worker } from 'node:worker_threads';
-import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { CALL_PAGE_BYTES, setUpLayers } from '../abi.ts';
 import type { HelloText, PartitionStart, StreamEnd } from '../abi.ts';
 import { FAULT_EXIT, FAULT_MEMORY, FAULT_TRAP } from '../core/core.ts';
-import { endsOf, isRestartable } from './boot-plan.ts';
+import { MAX_PARTITIONS } from '../plan.ts';
+import { endsOf, isRestartable, isRestartedByMonitor } from './boot-plan.ts';
 import { Cgroups } from './cgroup.ts';
 import type { Limits } from './cgroup.ts';
 import type { CoreRequest, CoreThreadData } from './core-thread.ts';
@@ -39,9 +39,22 @@ const VMM_MEMORY = 384 << 20;
 const HART_MEMORY = 128 << 20;
 const NODE_THREADS = 32;
 
+/**
+ * Who is restarted by the health monitor has a spare, so long after it runs itself: a process that has been born, is jailed, and waits
+ * for the answer to its HELLO. No guests, which are large, and nobody who has the terminal.
+ */
+const SPARE_AFTER_MS = 500;
+
 /** One process of a partition. */
 interface Process {
+  readonly partition: number;
+  /** Which of the partition's two user ids it has: a spare is not its partition. */
+  readonly uidSlot: 0 | 1;
+  /** Its call page. */
+  readonly page: number;
   readonly wakePipe: number;
+  /** What only the partition holds once it has started: ends of pipes, files. */
+  readonly lent: readonly number[];
   /** Resolves when its last words have been taken; to be called when it is dead. */
   readonly lastWords: () => Promise<unknown>;
   pid: number;
@@ -61,7 +74,13 @@ export async function openMemoryTransport(options: TransportOptions, events: Tra
 class MemoryTransport implements Transport {
   readonly #options: TransportOptions;
   readonly #events: TransportEvents;
-  readonly #processes: (Process | undefined)[];
+  /** Those of the core's partitions, and their spares. */
+  readonly #active: (Process | undefined)[];
+  readonly #spares: (Process | undefined)[];
+  /** All of them by the number that the spawner knows them by. */
+  readonly #processes = new Map<number, Process>();
+  #nextProcess = 0;
+  #isStopping = false;
   readonly #pages: readonly bigint[];
   readonly #rings: readonly RingMemory[];
   readonly #bell: bigint;
@@ -79,7 +98,8 @@ class MemoryTransport implements Transport {
     const { plan, booted } = options;
     this.#options = options;
     this.#events = events;
-    this.#processes = plan.partitions.map(() => undefined);
+    this.#active = plan.partitions.map(() => undefined);
+    this.#spares = plan.partitions.map(() => undefined);
     // Nobody rings in these: each process gets a page of its own in their place.
     this.#pages = plan.partitions.map((p) => mapNew(`page-${p.name}`));
     this.#rings = plan.streams.map(
@@ -147,15 +167,28 @@ class MemoryTransport implements Transport {
   }
 
   pid(p: number): number {
-    return this.#processes[p]?.pid ?? 0;
+    return this.#active[p]?.pid ?? 0;
   }
 
   start(p: number, kind: PartitionStart['startKind']): void {
+    const spare = this.#spares[p];
+    const isSpareFit = spare !== undefined && kind === 'cold' && spare.pidfd >= 0 && !spare.condemned;
+    const process = isSpareFit ? spare : this.#spawn(p, kind);
+    if (isSpareFit) this.#spares[p] = undefined;
+    this.#active[p] = process;
+    if (kind !== 'boot') {
+      for (const { stream, direction } of endsOf(this.#options.booted.k, p)) this.#rings[stream].wipe(direction);
+    }
+    // The page of another process takes the place of the last one's. A spare has said HELLO in it already, or will.
+    mapMemory(process.page, CALL_PAGE_BYTES, 'write', this.#pages[p]);
+    this.#ask({ request: 'attach', partition: p, wakePipe: process.wakePipe });
+  }
+
+  #spawn(p: number, kind: PartitionStart['startKind']): Process {
     const { plan, booted, openFiles, terminal, without, allowedPrograms } = this.#options;
     const program = findProgram(plan.partitions[p].program, allowedPrograms)!;
     const files = openFiles(p);
     const page = createMemory(`page-${plan.partitions[p].name}`, CALL_PAGE_BYTES);
-    mapMemory(page, CALL_PAGE_BYTES, 'write', this.#pages[p]);
     const [wakeEnd, wakePipe] = createPipe();
     setNonBlocking(wakePipe);
     const [log, logEnd] = createPipe();
@@ -166,7 +199,6 @@ class MemoryTransport implements Transport {
     const wakeNumber = give(wakeEnd);
     const streams = endsOf(booted.k, p).map(({ stream, direction }): StreamEnd => {
       const { name, bytes } = plan.streams[stream];
-      if (kind !== 'boot') this.#rings[stream].wipe(direction);
       const { data, progress } = this.#rings[stream].descriptors(direction);
       return { name, direction, bytes, data: give(data), progress: give(progress) };
     });
@@ -180,63 +212,104 @@ class MemoryTransport implements Transport {
       wakePipe: wakeNumber,
       transport: 'memory',
     };
-    const request: SpawnRequest = {
+    const words = new Socket({ fd: log, readable: true, writable: false });
+    words.on('error', () => words.destroy());
+    const lends = plan.partitions[p].terminal && !isRestartable(booted.k, p) ? Object.values(terminal!) : [];
+    const process: Process = {
       partition: p,
+      uidSlot: (this.#active[p] ?? this.#spares[p])?.uidSlot === 0 ? 1 : 0,
+      page,
+      wakePipe,
+      lent: [wakeEnd, logEnd, ...files.map(({ descriptor }) => descriptor), ...lends],
+      lastWords: readLog(words, (chunk) => this.#events.output(p, chunk)),
+      pid: 0,
+      pidfd: -1,
+      condemned: false,
+      threads: [],
+    };
+    const id = this.#nextProcess++;
+    this.#processes.set(id, process);
+    const request: SpawnRequest = {
+      id,
       argv: [...nodeArguments(program, !without.includes('permission'), true), JSON.stringify(start)],
       environment: ENVIRONMENT,
       descriptors,
-      uid: this.#noUid === undefined ? FIRST_UID + p : undefined,
+      uid: this.#noUid === undefined ? FIRST_UID + process.uidSlot * MAX_PARTITIONS + p : undefined,
     };
-    const words = new Socket({ fd: log, readable: true, writable: false });
-    words.on('error', () => words.destroy());
-    const lastWords = readLog(words, (chunk) => this.#events.output(p, chunk));
-    this.#processes[p] = { wakePipe, lastWords, pid: 0, pidfd: -1, condemned: false, threads: [] };
-    this.#ask({ request: 'attach', partition: p, wakePipe });
     this.#options.oomScore('partition');
     this.#births += 1;
     this.#spawner.postMessage(request);
-    // What only the partition holds from then on: its ends of the pipes (so that an end is seen), its page, its files.
-    this.#onceStarted.set(p, () => {
-      for (const fd of [page, wakeEnd, logEnd]) closeDescriptor(fd);
-      for (const { descriptor } of files) closeSync(descriptor);
-      if (plan.partitions[p].terminal && !isRestartable(booted.k, p)) {
-        for (const fd of Object.values(terminal!)) closeSync(fd);
-      }
-    });
+    return process;
   }
-  readonly #onceStarted = new Map<number, () => void>();
   /** Processes that the spawner was asked for and has not started yet. */
   #births = 0;
 
   #onSpawner(m: SpawnEvent): void {
     if (m.event === 'ready') return;
-    const p = m.partition;
-    const process = this.#processes[p];
-    if (m.event === 'failed') {
-      this.#events.broken(`${this.#options.plan.partitions[p].name}: ${m.reason}`);
-    } else if (m.event === 'started') {
-      if (--this.#births === 0) this.#options.oomScore('own');
-      this.#onceStarted.get(p)?.();
-      process!.pid = m.pid;
-      process!.pidfd = m.pidfd;
-      try {
-        this.#cgroups?.confine(p, m.pid, this.#limitsOf(p));
-      } catch (error) {
-        this.#events.output(p, Buffer.from(`no limits can be set: ${(error as Error).message}\n`));
-        process!.condemned = true;
-      }
-      if (process!.condemned) this.kill(p);
-    } else {
-      // Its last words come first, those to the core too: the death comes by another port, and could pass its EXIT.
-      const told = new Promise<boolean>((resolve) => this.#onceTold.set(p, resolve));
-      const wasOutOfMemory = this.#cgroups?.release(p) === true;
-      const code = m.signal === null ? FAULT_EXIT : wasOutOfMemory ? FAULT_MEMORY : FAULT_TRAP;
-      this.#ask({ request: 'died', partition: p, code });
-      void Promise.all([told, process!.lastWords()]).then(([restarts]) => {
-        for (const fd of [process!.wakePipe, process!.pidfd, ...process!.threads]) closeDescriptor(fd);
-        this.#processes[p] = undefined;
-        this.#events.dead(p, { code: m.code, signal: m.signal, restarts, wasOutOfMemory });
-      });
+    const process = this.#processes.get(m.id)!;
+    if (m.event === 'failed') this.#onFailed(m.id, process, m.reason);
+    else if (m.event === 'started') this.#onStarted(m.id, process, m.pid, m.pidfd);
+    else this.#onEnded(m.id, process, m.code, m.signal);
+  }
+
+  #onBirth(process: Process): void {
+    if (--this.#births === 0) this.#options.oomScore('own');
+    for (const fd of process.lent) closeDescriptor(fd);
+  }
+
+  /** The host has no process for it: as if it had ended at once. */
+  #onFailed(id: number, process: Process, reason: string): void {
+    this.#onBirth(process);
+    this.#events.output(process.partition, Buffer.from(`cannot be started: ${reason}\n`));
+    this.#onEnded(id, process, 1, null);
+  }
+
+  #onStarted(id: number, process: Process, pid: number, pidfd: number): void {
+    this.#onBirth(process);
+    process.pid = pid;
+    process.pidfd = pidfd;
+    try {
+      this.#cgroups?.confine(id, pid, this.#limitsOf(process.partition));
+    } catch (error) {
+      this.#events.output(process.partition, Buffer.from(`no limits can be set: ${(error as Error).message}\n`));
+      process.condemned = true;
+    }
+    if (process.condemned) condemn(process);
+  }
+
+  #onEnded(id: number, process: Process, code: number | null, signal: string | null): void {
+    const p = process.partition;
+    const wasOutOfMemory = this.#cgroups?.release(id) === true;
+    this.#processes.delete(id);
+    const close = () => {
+      for (const fd of [process.page, process.wakePipe, process.pidfd, ...process.threads]) closeDescriptor(fd);
+    };
+    if (this.#spares[p] === process) {
+      this.#spares[p] = undefined;
+      close();
+      return;
+    }
+    // Its last words come first, those to the core too: the death comes by another port, and could pass its EXIT.
+    const told = new Promise<boolean>((resolve) => this.#onceTold.set(p, resolve));
+    const fault = signal === null ? FAULT_EXIT : wasOutOfMemory ? FAULT_MEMORY : FAULT_TRAP;
+    this.#ask({ request: 'died', partition: p, code: fault });
+    void Promise.all([told, process.lastWords()]).then(([restarts]) => {
+      close();
+      this.#active[p] = undefined;
+      this.#events.dead(p, { code, signal, restarts, wasOutOfMemory });
+    });
+  }
+
+  /** Once a partition runs: another process of it, for the next time. */
+  #provideSpare(p: number): void {
+    const { booted, plan } = this.#options;
+    const { kind, terminal } = plan.partitions[p];
+    if (this.#isStopping || this.#spares[p] !== undefined || this.#active[p] === undefined) return;
+    if (kind === 'guest' || terminal || !isRestartedByMonitor(booted.k, p)) return;
+    try {
+      this.#spares[p] = this.#spawn(p, 'cold');
+    } catch {
+      // Its file is another one now, or gone: the next start will say so.
     }
   }
 
@@ -247,7 +320,7 @@ class MemoryTransport implements Transport {
   }
 
   load(p: number): void {
-    const process = this.#processes[p];
+    const process = this.#active[p];
     let threads: readonly number[] = [];
     if (process !== undefined && this.#options.booted.k.background[p] === 0) {
       const held = holdThreads(this.#options.booted.k, p, process.pid);
@@ -257,8 +330,11 @@ class MemoryTransport implements Transport {
       ignoreStops();
     }
     this.#ask({ request: 'load', partition: p, threads });
+    setTimeout(() => this.#provideSpare(p), SPARE_AFTER_MS).unref();
   }
   stop(): void {
+    this.#isStopping = true;
+    for (const spare of this.#spares) if (spare !== undefined) condemn(spare);
     this.#ask({ request: 'stop' });
   }
   fault(p: number, code: number): void {
@@ -276,11 +352,14 @@ class MemoryTransport implements Transport {
   }
 
   kill(p: number): void {
-    const process = this.#processes[p];
-    if (process === undefined) return;
-    process.condemned = true;
-    if (process.pidfd >= 0) systemCall('pidfd_send_signal', process.pidfd, SIGKILL, 0, 0);
+    const process = this.#active[p];
+    if (process !== undefined) condemn(process);
   }
+}
+
+function condemn(process: Process): void {
+  process.condemned = true;
+  if (process.pidfd >= 0) systemCall('pidfd_send_signal', process.pidfd, SIGKILL, 0, 0);
 }
 
 /** A new page of shared memory; its address. */

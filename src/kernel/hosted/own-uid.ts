@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { MAX_PARTITIONS } from '../plan.ts';
 
-/** User and group of partition `id` is FIRST_UID + id. */
+/** User and group of partition p are FIRST_UID + p, or so many more than MAX_PARTITIONS: its spare's are the other ones. */
 export const FIRST_UID = 61000;
 
 /** A first path that a process of another uid could not read; undefined: it could read all of them. */
@@ -26,7 +26,7 @@ function unreadableToOthers(trees: readonly string[]): string | undefined {
 function isMapped(map: string): boolean {
   return map.split('\n').some((line) => {
     const [inside, , count] = line.trim().split(/\s+/).map(Number);
-    return inside <= FIRST_UID && inside + count >= FIRST_UID + MAX_PARTITIONS;
+    return inside <= FIRST_UID && inside + count >= FIRST_UID + 2 * MAX_PARTITIONS;
   });
 }
 

@@ -21,7 +21,8 @@ export interface SpawnerData {
 }
 
 export interface SpawnRequest {
-  readonly partition: number;
+  /** Comes back with each event of the process. */
+  readonly id: number;
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** Descriptors of this process that become 2, 3, 4, ... of the new one; 0 and 1 are /dev/null. */
@@ -31,11 +32,11 @@ export interface SpawnRequest {
 
 export type SpawnEvent =
   | { readonly event: 'ready'; readonly layers: HelloText }
-  | { readonly event: 'started'; readonly partition: number; readonly pid: number; readonly pidfd: number }
-  | { readonly event: 'failed'; readonly partition: number; readonly reason: string }
+  | { readonly event: 'started'; readonly id: number; readonly pid: number; readonly pidfd: number }
+  | { readonly event: 'failed'; readonly id: number; readonly reason: string }
   | {
       readonly event: 'ended';
-      readonly partition: number;
+      readonly id: number;
       readonly code: number | null;
       readonly signal: string | null;
     };
@@ -70,7 +71,7 @@ function run(port: NonNullable<typeof parentPort>, data: SpawnerData): void {
   ]);
 
   const tell = (event: SpawnEvent) => port.postMessage(event);
-  const start = ({ partition, argv, environment, descriptors, uid }: SpawnRequest) => {
+  const start = ({ id, argv, environment, descriptors, uid }: SpawnRequest) => {
     let child: ChildProcess;
     try {
       child = spawn(process.execPath, argv, {
@@ -80,16 +81,16 @@ function run(port: NonNullable<typeof parentPort>, data: SpawnerData): void {
         ...(uid === undefined ? {} : { uid, gid: uid }),
       });
     } catch (error) {
-      tell({ event: 'failed', partition, reason: error instanceof Error ? error.message : String(error) });
+      tell({ event: 'failed', id, reason: error instanceof Error ? error.message : String(error) });
       return;
     }
-    child.on('error', (error) => tell({ event: 'failed', partition, reason: error.message }));
-    child.on('exit', (code, signal) => tell({ event: 'ended', partition, code, signal }));
+    child.on('error', (error) => tell({ event: 'failed', id, reason: error.message }));
+    child.on('exit', (code, signal) => tell({ event: 'ended', id, code, signal }));
     // Before this turn of the loop ends the child cannot be reaped, so the number is certainly its own.
     if (child.pid === undefined) return; // and `error` says why
     const pidfd = systemCall('pidfd_open', child.pid, 0);
-    if (pidfd >= 0) tell({ event: 'started', partition, pid: child.pid, pidfd });
-    else tell({ event: 'failed', partition, reason: `pidfd_open: errno ${-pidfd}` }); // it could never be killed
+    if (pidfd >= 0) tell({ event: 'started', id, pid: child.pid, pidfd });
+    else tell({ event: 'failed', id, reason: `pidfd_open: errno ${-pidfd}` }); // it could never be killed
   };
   port.on('message', start);
   tell({ event: 'ready', layers });
