@@ -32,6 +32,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'src/policy/': ['src/kernel/plan.ts', 'npm:yaml', 'node:'],
   'src/images/': ['node:'],
   'src/proof/': ['src/kernel/core/', 'npm:acorn', 'npm:oxc-parser', 'npm:z3-solver', 'node:'],
+  'src/compiler/': ['src/proof/', 'npm:oxc-parser', 'node:'],
   'src/cli/': [
     'src/policy/',
     'src/kernel/plan.ts',
