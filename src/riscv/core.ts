@@ -166,6 +166,7 @@ function constantsOf(layout: Layout, hart: number): Constants {
     ...at(layoutOf.WORD),
     ...at(layoutOf.HALF),
     ...at(layoutOf.MAILBOX),
+    ...at(layoutOf.COUNT),
     FRM: base + layoutOf.WORD.FFLAGS + 4,
     PMP_ADDRESS: base + layoutOf.PMP_ADDRESS,
     PMP_CONFIGURATION: base + layoutOf.PMP_CONFIGURATION,

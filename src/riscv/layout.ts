@@ -179,6 +179,28 @@ export const PMP_ENTRIES = 16;
 export const PMP_ADDRESS = 1408;
 export const PMP_CONFIGURATION = 1536;
 export const PMP_RANGE = 1552;
+/** Counts since the machine was made (`statistics.ts`), which resets leave alone: 64-bit ones of the hart's functions, */
+export const COUNT = words(2048, ['LOAD_MISSES', 'STORE_MISSES', 'FETCH_MISSES', 'EXCEPTIONS', 'INTERRUPTS'] as const);
+/** and doubles of its thread. */
+export const STATISTIC = words(2304, [
+  'DEVICE_READS',
+  'DEVICE_WRITES',
+  'BUDGETS',
+  'IDLES',
+  'KICKS',
+  'FIRMWARE_CALLS',
+  'FENCES',
+  'RESTS',
+  'SLEPT',
+  'REGIONS',
+  'MODULES',
+  'DROPPED',
+  'FLUSHES',
+  'REGION_INSTRUCTIONS',
+  'REGION_BYTES',
+  'GENERATING',
+  'COMPILING',
+] as const);
 /** Which 2 MiB, 1 GiB and 512 GiB ranges (hashed) the TLBs hold pieces of superpages of: one byte each. */
 export const SUPERPAGES = 0x1000;
 export const SUPERPAGES_BYTES = 0x1000;
