@@ -16,6 +16,13 @@ export function eachNode(value: unknown, visit: (node: Node) => void): void {
   if ('kind' in value) visit(value as Node);
   for (const v of Object.values(value)) eachNode(v, visit);
 }
+/** From so many cases on a table of jumps is used. */
+export const LEAST_CASES = 5;
+/** `if (name === CONSTANT) return ...`, again and again. */
+function isTable(statements: readonly Statement[]): boolean {
+  const cases = statements.filter((s) => s.kind === 'if' && s.test.kind === 'binary' && s.test.op === '===');
+  return cases.length > 2 * LEAST_CASES;
+}
 const callsIn = (value: unknown): string[] => {
   const names: string[] = [];
   eachNode(value, (n) => {
@@ -62,6 +69,8 @@ export class Analysis {
 
   inlined(name: string): boolean {
     if (this.#roots.has(name)) return false;
+    // A table of cases in a function that one place calls belongs there.
+    if (this.#callers.get(name) === 1 && isTable(this.unit.program.functions.get(name)?.body ?? [])) return true;
     const size = this.#whole(name);
     return size <= this.#limit || (this.#callers.get(name) === 1 && size <= this.#once);
   }

@@ -507,7 +507,9 @@ export class MachineSide {
     if (i.op === 'jal') return this.#runLoop(path, last);
     if (i.op !== 'blt') throw new Refused('a loop without a comparison at its end');
     const start = path.registers[i.rs1];
-    if (start.kind === 'int' && T.valueOf(start.term) !== undefined) {
+    const bound = path.registers[i.rs2];
+    const mayEnd = this.#written(path.pc, last).has(i.rs2) || (bound.kind === 'int' && T.valueOf(bound.term) !== undefined);
+    if (mayEnd && start.kind === 'int' && T.valueOf(start.term) !== undefined) {
       const done = this.#constantLoop(path, last, i, T.valueOf(start.term) ?? 0);
       if (done !== undefined) return done;
     }

@@ -207,7 +207,6 @@ export class Validation {
       }
     };
     machine.goals.forEach(settle);
-    if (process.env.SHOW) for (const [t, w] of left) console.log(w, '\n     ', T.show(t, 9).slice(0, 1500));
     const goals = [...left].map(([term, what]) => ({ term, what }));
     return { goals, hypotheses, total, joins: machine.joins };
   }
