@@ -11,6 +11,7 @@ import { versionText } from './version.ts';
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   run: () => import('./commands/run.ts'),
   check: () => import('./commands/check.ts'),
+  stats: () => import('./commands/stats.ts'),
   plan: () => import('./commands/plan.ts'),
   image: () => import('./commands/image.ts'),
   doctor: () => import('./commands/doctor.ts'),

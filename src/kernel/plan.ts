@@ -25,8 +25,8 @@ export interface PlanPartition {
   readonly harts: number;
   /** Passed to the program as it is: command line, devices, ... The kernel does not look inside. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Host files opened read-only by the kernel and passed as descriptors, by the name that the program knows. */
-  readonly files: readonly { readonly name: string; readonly path: string }[];
+  /** Host files opened by the kernel, read-only unless said otherwise, and passed as descriptors, by the name that the program knows. */
+  readonly files: readonly { readonly name: string; readonly path: string; readonly writable?: boolean }[];
   /** True: descriptors 0 and 1 of the terminal that the user sees are passed on. At most one partition. */
   readonly terminal: boolean;
   /** May end the system (the console menu's quit). */

@@ -3,9 +3,12 @@ import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
 import { EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
+import type { Plan } from '../../kernel/plan.ts';
+import { announce, readSnapshot, statisticsFile } from '../running.ts';
 import { type Step, unescape } from '../script.ts';
 import { runSession } from '../session.ts';
 import { loadSystem } from '../system-file.ts';
+import { ratesOf, statisticsTable } from '../statistics.ts';
 import { isInteractive, openTerminal } from '../terminal.ts';
 
 /** Of a run with --json; more would not fit into one document with good sense. */
@@ -31,6 +34,7 @@ export const command: Command = {
     initrd: { value: 'FILE', completes: 'file', summary: "the guest's initial RAM disk" },
     firmware: { value: 'FILE', completes: 'file', summary: 'M-mode firmware: a file, or `opensbi`' },
     memory: { value: 'SIZE', summary: "the guest's RAM: 256M, 1G" },
+    stats: { summary: 'tell at the end what the CPU engine of the guest did' },
     harts: { value: 'N', summary: "the guest's harts, 1 to 8" },
   },
   details: `
@@ -59,6 +63,7 @@ Examples:
     const isScripted = steps.length > 0 || until !== undefined || call.has('json') || !isInteractive();
     const takesStdin = isScripted && steps.length === 0 && until === undefined;
     const raw = isScripted ? undefined : openTerminal();
+    let ending: (() => void) | undefined;
     try {
       const { rows = 0, columns = 0 } = raw ?? {};
       const boot = new Map(system.boot);
@@ -69,7 +74,9 @@ Examples:
         const files = boot.get(guest)!;
         boot.set(guest, { ...files, cmdline: `${files.cmdline} LINES=${rows} COLUMNS=${columns}`.trim() });
       }
-      const plan = compilePlan(system.description, boot, { console: guest, rows, columns });
+      const compiled = compilePlan(system.description, boot, { console: guest, rows, columns });
+      const { plan, leave } = announce(compiled);
+      ending = leave;
       const outcome = await runSession(
         plan,
         {
@@ -88,12 +95,21 @@ Examples:
         io,
       );
       report(call, io, plan.system, outcome);
+      if (call.has('stats')) tellStatistics(io, plan, guest);
       return outcome.status;
     } finally {
+      ending?.();
       raw?.restore();
     }
   },
 };
+
+function tellStatistics(io: Io, plan: Plan, guest: string): void {
+  const file = statisticsFile(plan, guest);
+  const snapshot = file === undefined ? undefined : readSnapshot(file);
+  if (snapshot === undefined) io.note(`virtsec: ${guest} has told no statistics.\n`);
+  else io.note(`${guest}, on for ${snapshot.seconds.toFixed(1)} s\n${statisticsTable(ratesOf(snapshot), snapshot)}`);
+}
 
 function report(call: Call, io: Io, system: string, outcome: Awaited<ReturnType<typeof runSession>>): void {
   if (call.has('json')) {

@@ -290,8 +290,9 @@ function exists(fd: number): boolean {
  * Opens a file that a partition gets. Whoever wrote the description may have named anything: a pipe would be waited for, a
  * device acts when it is opened, and a terminal would become this session's.
  */
-function openFile(path: string): number {
-  const descriptor = openSync(path, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK | fsConstants.O_NOCTTY);
+function openFile(path: string, writable: boolean): number {
+  const access = writable ? fsConstants.O_RDWR | fsConstants.O_NOFOLLOW : fsConstants.O_RDONLY;
+  const descriptor = openSync(path, access | fsConstants.O_NONBLOCK | fsConstants.O_NOCTTY);
   if (fstatSync(descriptor).isFile()) return descriptor;
   closeSync(descriptor);
   throw new Error(`${path} is not a regular file`);
@@ -345,9 +346,9 @@ async function main(): Promise<void> {
     refuse(error instanceof PlanError ? error.message : `the plan cannot be read: ${String(error)}`);
   }
   const files = plan.partitions.map((p) =>
-    p.files.map(({ name, path }) => {
+    p.files.map(({ name, path, writable }) => {
       try {
-        return { name, descriptor: openFile(path) };
+        return { name, descriptor: openFile(path, writable === true) };
       } catch (error) {
         return refuse(harmless(`${p.name}: file ${name}: ${(error as Error).message}`));
       }

@@ -65,7 +65,8 @@ function checkPartition(value: unknown, place: string, allowedPrograms: readonly
       `${at}.path`,
       'not an absolute path',
     );
-    return { name: name(file['name'], `${at}.name`), path };
+    const writable = file['writable'] === undefined ? false : boolean(file['writable'], `${at}.writable`);
+    return { name: name(file['name'], `${at}.name`), path, ...(writable ? { writable } : {}) };
   });
   check(new Set(files.map((file) => file.name)).size === files.length, `${place}.files`, 'a name twice');
   return {
