@@ -108,8 +108,7 @@ fn satp_write(value:i64):void {
   } else {
     // no ASIDs in the TLBs: an address space's entries go when it does, global ones stay
     tlb_flush_space();
-    fill(FETCH_U, 0xff, FETCH_BYTES);
-    if (ld32(FETCH_LOCAL)) { fill(FETCH_S, 0xff, FETCH_BYTES); st32(FETCH_LOCAL, 0); }
+    fetch_flush_space();
   }
   st32(ATTENTION, 1);
 }

@@ -18,8 +18,9 @@ const BIAS = 4096;
 const PLACE_MASK = 0x3fff;
 /** The instruction before the place has four bytes (if it traps, the trap is at its start). */
 const LONG = 0x4000;
-/** Not a place but `target`, where there may be a region. */
+/** Not a place but `target`, where there may be a region; ELSEWHERE: in a mode that may be another. */
 const TO_TARGET = 0x8000;
+const ELSEWHERE = 1;
 const UNBEGUN = 16;
 
 /** Stands where there is no instruction yet: `addi x0, x0, 0`. */
@@ -172,13 +173,11 @@ export abstract class RegionWays extends Target {
     this.i32(UNBEGUN);
     this.op('i32.shr_u', 'i32.add');
     this.mem('i32.store', this.base + HALF.FUEL);
+    const toTarget = this.block();
     this.get(this.#way);
     this.i32(TO_TARGET);
     this.op('i32.and');
-    this.if();
-    this.regionAt(undefined);
-    this.#tailCall();
-    this.end();
+    this.brIf(toTarget);
     this.get(this.page);
     this.get(this.#way);
     this.i32(PLACE_MASK);
@@ -187,7 +186,11 @@ export abstract class RegionWays extends Target {
     this.op('i32.sub', 'i64.extend_i32_s', 'i64.add');
     this.set(this.target);
     this.loadHalf('TRAPPED');
+    this.op('i32.eqz');
     this.if();
+    this.get(this.target);
+    this.op('return');
+    this.end();
     this.get(this.target);
     this.i64(-2);
     this.op('i64.and');
@@ -197,10 +200,25 @@ export abstract class RegionWays extends Target {
     this.i32(LONG);
     this.op('i32.and', 'select', 'i64.sub');
     this.helper('exception');
-    this.op('return');
+    this.set(this.target);
+    this.i32(ELSEWHERE);
+    this.set(this.#way);
     this.end();
+    // regions that wait for this one are of its mode: they must not be asked to go on there, but to end
+    this.get(this.#way);
+    this.i32(ELSEWHERE);
+    this.op('i32.and');
+    this.get(1);
+    this.i32(0);
+    this.op('i32.ne', 'i32.and');
+    this.loadHalf('ATTENTION');
+    this.op('i32.or');
+    this.if();
     this.get(this.target);
     this.op('return');
+    this.end();
+    this.regionAt(undefined);
+    this.#tailCall();
   }
   #go(way: number): void {
     this.i32(way);
@@ -225,6 +243,10 @@ export abstract class RegionWays extends Target {
   protected exitToTarget(): void {
     this.#go(TO_TARGET);
   }
+  /** Goes to `target`, where a trap or a return from one leads; `fuel` is what memory says. */
+  protected exitElsewhere(): void {
+    this.#go(TO_TARGET | ELSEWHERE);
+  }
   #tailCall(): void {
     this.get(this.target);
     this.get(1);
@@ -233,10 +255,13 @@ export abstract class RegionWays extends Target {
     this.op('i32.shr_u');
     this.returnCallIndirect(0);
   }
-  /** `at` = the entry at `target`, which is that of a region; else returns. `place`: where the target is, if that is known. */
+  /**
+   * `at` = the entry at `target`, which is that of a region; else returns. `place`: where the target is, if that is known, and in this
+   * mode.
+   */
   protected regionAt(place: Place | undefined): void {
     if (place === undefined || place >> 11 !== 0) {
-      this.fetchEntry(() => this.get(this.target));
+      this.fetchEntry(() => this.get(this.target), place === undefined);
       this.mem('i64.load');
       this.get(this.target);
       this.i64(-4096);
@@ -268,14 +293,15 @@ export abstract class RegionWays extends Target {
     this.op('return');
     this.end();
   }
-  /** Address of the fetch TLB entry for the address that `va` pushes, on the stack and in `at`. */
-  protected fetchEntry(va: Emit): void {
+  /** Address of the fetch TLB entry for the address that `va` pushes, on the stack and in `at`. `anyMode`: of the present mode. */
+  protected fetchEntry(va: Emit, anyMode = false): void {
     va();
     this.i64(8);
     this.op('i64.shr_u', 'i32.wrap_i64');
     this.i32((FETCH_ENTRIES - 1) << 4);
     this.op('i32.and');
-    this.i32(this.base + FETCH_TLBS + this.mode * FETCH_BYTES);
+    if (anyMode) this.loadHalf('FETCH_BANK');
+    else this.i32(this.base + FETCH_TLBS + this.mode * FETCH_BYTES);
     this.op('i32.add');
     this.tee(this.at);
   }
