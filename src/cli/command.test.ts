@@ -72,7 +72,7 @@ test('every command has its help, by --help and by `help`', async () => {
   const commands = await loadCommands();
   assert.deepEqual(
     commands.map((one) => one.name),
-    ['run', 'check', 'plan', 'key', 'image', 'doctor', 'version', 'completion'],
+    ['run', 'check', 'stats', 'plan', 'key', 'image', 'doctor', 'version', 'completion'],
   );
   for (const { name, options } of commands) {
     const byOption = await virtsec(name, '--help');
