@@ -189,7 +189,7 @@ for (const [form, modules] of Object.entries(PROCESSES)) {
       const file = queue.pop() ?? '';
       if (loaded.has(file) || file.startsWith('node:')) continue;
       // The main module loads one mechanism, by the host.
-      if (/-transport\.ts$/.test(file) && !modules.some((name) => file.endsWith(`/${name}.ts`))) continue;
+      if (file.endsWith('-transport.ts') && !modules.some((name) => file.endsWith(`/${name}.ts`))) continue;
       const text = files.get(file);
       assert.ok(text !== undefined, file);
       loaded.add(file);

@@ -1,7 +1,7 @@
 // The jail around partitions, tried from inside (tests/jail/): with all layers nothing gets out; each layer, alone, stops
 // what it is there to stop; and with none everything gets out, so that these tests can fail.
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -209,3 +209,34 @@ test('a partition holds what the plan gives it and nothing else; streams go one 
   );
   assert.deepEqual(system.log('b'), [environment, `line in data: ${EACCES}`, 'line in progress: 0']);
 });
+
+const isRoot = process.getuid?.() === 0;
+
+test(
+  'no thread of a partition has a capability, even where it runs as root',
+  { skip: skip !== false ? skip : !isRoot },
+  async () => {
+    const ACT = path.join(ROOT, 'tests/partitions/act.ts');
+    const capabilities = async (without: readonly string[]): Promise<boolean> => {
+      const system = new TestSystem(
+        [
+          partition('guest', 'guest', ACT, { config: { does: 'worker', bytes: 1e9 } }),
+          partition('tty', 'driver', IDLE),
+        ],
+        [{ name: 'line', from: 0, to: 1, bytes: 4096 }],
+        { without },
+      );
+      const { pid } = (await system.waitFor('started')).partitions[0];
+      const has = readdirSync(`/proc/${pid}/task`).some((thread) =>
+        /^Cap(?:Eff|Prm):\s*0*[1-9a-f]/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')),
+      );
+      system.kill('SIGTERM');
+      await system.exited;
+      return has;
+    };
+    assert.equal(await capabilities([]), false);
+    assert.equal(await capabilities(['uid']), false);
+    // The control.
+    assert.equal(await capabilities(['uid', 'no-new-privs', 'no-io-uring', 'landlock', 'seccomp']), true);
+  },
+);

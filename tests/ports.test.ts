@@ -72,3 +72,49 @@ for (const does of ['illegal', 'foreign']) {
     await system.exited;
   });
 }
+
+const NOISE = path.join(ROOT, 'tests/partitions/noise.ts');
+
+test('whatever calls two partitions make, with whatever arguments, the others call on', { skip }, async () => {
+  const noisy = (seed: number) => ({ program: NOISE, config: { seed, ports: true } });
+  const system = new TestSystem(
+    describedPlan(
+      `
+virtsec: 1
+system: test
+partitions:
+  a: { app: ./a.ts, memory: 16M }
+  b: { app: ./b.ts, memory: 16M }
+  # Their illegal calls are only counted, so that they go on.
+  bad: { app: ./bad.ts, memory: 16M, faults: { call: log, otherwise: stop }, may: { manage: worse } }
+  worse: { app: ./worse.ts, memory: 16M, faults: { call: log, otherwise: cold-restart, restarts: 8 per 1m, backoff: 10ms } }
+channels:
+  orders: { queuing: a -> b, bytes: 64, depth: 4, overflow: block }
+  news: { queuing: b -> a, bytes: 64, depth: 2, overflow: drop }
+  level: { sampling: b -> a, bytes: 8, refresh: 1s }
+  poke: { signal: a -> b }
+  ask: { call: a -> b, bytes: 64, within: 2s }
+  flood: { queuing: bad -> b, bytes: 1K, depth: 8, overflow: drop }
+  jam: { queuing: bad -> worse, bytes: 1K, depth: 2, overflow: block }
+  back: { call: bad -> worse, bytes: 64, within: 10ms }
+  lies: { sampling: 'worse -> b, bad', bytes: 1K, refresh: 10ms }
+  nudge: { signal: worse -> bad }
+`,
+      {
+        a: { program, config: { does: 'caller', times: 2000 } },
+        b: { program, config: { does: 'echo' } },
+        bad: noisy(1),
+        worse: noisy(2),
+      },
+    ),
+  );
+  await system.waitFor('log', (e) => e.partition === 'a' && e.text === 'called 2000');
+  const bad = system.events.filter((e) => e.event === 'denied' && e.partition === 'bad');
+  assert.ok(bad.length > 10, `${bad.length} illegal calls told`);
+  assert.equal(
+    system.events.some((e) => e.event === 'exit' && ['a', 'b'].includes(e.partition)),
+    false,
+  );
+  system.kill('SIGTERM');
+  assert.equal(await system.exited, 143, system.kernelLog);
+});

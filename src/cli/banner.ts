@@ -45,7 +45,7 @@ export function exitSentence(plan: Plan, exit: Exit): string | undefined {
   const isGuest = plan.partitions.find((other) => other.name === partition)?.kind === 'guest';
   switch (by) {
     case 'exit':
-      if (!isGuest) break;
+      if (!isGuest) return status === 0 ? undefined : `${partition} ended with status ${status}.`;
       return status === 0 ? `${partition} powered off.` : `${partition} ended in failure, with status ${status}.`;
     case 'signal':
       return `${role(plan, partition)} was killed (${exit.signal ?? 'by a signal'}).`;

@@ -1,6 +1,6 @@
 // One run of a system: the kernel process, the terminal or script in front of it, and how it ended.
 import { closeSync, constants as fsConstants, openSync } from 'node:fs';
-import type { KernelEvent, Plan } from '../kernel/plan.ts';
+import type { KernelEvent, PartitionKind, Plan } from '../kernel/plan.ts';
 import { keepHead } from './audit-heads.ts';
 import { bootBanner, exitSentence } from './banner.ts';
 import { EXIT, type ExitStatus, Failure } from './failure.ts';
@@ -80,6 +80,8 @@ const LAST_WORDS_MS = 2000;
 /** How long a guest's end is held back: with a quit of the user's, all end within it. */
 const NEWS_MS = 300;
 const KEPT_EVENTS = 10_000;
+/** The program of whoever operates the system: it has no process. */
+const OPERATOR = 'apps/operator';
 /** Of the transcript, for messages. */
 const LAST_LINES = 12;
 const LAST_CHARACTERS = 2000;
@@ -103,13 +105,17 @@ class Session {
   #cause: Cause | undefined;
   #started: number | undefined;
   #ready: number | undefined;
-  /** The worst exit status of a guest so far; a killed partition counts as 1. */
+  /** The worst exit status so far of those that count; a killed partition counts as 1. */
   #guestStatus = 0;
   #isOver = false;
   #lastWord: string | undefined;
   /** Whether the console's output so far ends with a newline. */
   #endsLine = true;
-  readonly #aliveGuests: Set<string>;
+  /** Those that the system ends with: its guests; without any, its applications. */
+  readonly #counting: PartitionKind;
+  readonly #alive: Set<string>;
+  /** Without one, the log is what the system shows. */
+  readonly #hasConsole: boolean;
   /** A person at the terminal decides when it ends; a script cannot. */
   readonly #isScripted: boolean;
   readonly #view: SystemView;
@@ -125,18 +131,20 @@ class Session {
     this.#output = new Transcript(options.transcriptBytes ?? LAST_CHARACTERS);
     this.#isScripted = options.raw === undefined;
     this.#view = new SystemView(plan);
-    this.#aliveGuests = new Set(plan.partitions.filter((one) => one.kind === 'guest').map((one) => one.name));
+    this.#counting = plan.partitions.some(({ kind }) => kind === 'guest') ? 'guest' : 'app';
+    this.#hasConsole = plan.partitions.some(({ terminal }) => terminal);
+    const counting = plan.partitions.filter(({ kind, program }) => kind === this.#counting && program !== OPERATOR);
+    this.#alive = new Set(counting.map(({ name }) => name));
   }
 
   async run(): Promise<Outcome> {
     const { raw, timeout, stdin, audit } = this.#options;
     const auditFile = audit === undefined ? undefined : openAuditFile(audit);
-    const hasTerminal = this.#plan.partitions.some((partition) => partition.terminal);
     const interrupt = (): void => this.#stop('interrupted');
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
     for (const signal of signals) process.on(signal, interrupt);
     const kernel = startKernel(this.#system, {
-      terminal: hasTerminal ? (raw?.terminal ?? 'pipes') : 'none',
+      terminal: this.#hasConsole ? (raw?.terminal ?? 'pipes') : 'none',
       onEvent: (event) => this.#onEvent(event),
       args: this.#options.kernelArguments ?? [],
       ...(auditFile === undefined ? {} : { audit: auditFile }),
@@ -151,10 +159,9 @@ class Session {
     });
     const timer = timeout === undefined ? undefined : setTimeout(() => this.#stop('time-out'), timeout * 1000);
     kernel.output?.on('data', (bytes: Uint8Array) => this.#onOutput(bytes));
-    if (kernel.input !== undefined) {
-      if (stdin === undefined) this.#carryOut();
-      else stdin.pipe(kernel.input); // its end ends the guest's input, not the run
-    }
+    // Its end ends the guest's input, not the run.
+    if (kernel.input !== undefined && stdin !== undefined) stdin.pipe(kernel.input);
+    else if (raw === undefined) this.#carryOut();
     try {
       const end = await kernel.end;
       this.#isOver = true;
@@ -217,13 +224,13 @@ class Session {
         break;
       case 'restarted':
         this.#note(`${event.name} runs${event.starts > 1 ? ' again' : ''}, after ${event.ms} ms.`);
-        if (event.kind === 'guest') this.#aliveGuests.add(event.name);
+        if (event.kind === this.#counting) this.#alive.add(event.name);
         break;
       case 'reset':
         this.#note(`${event.partition} starts again.`);
         break;
       case 'log':
-        this.#note(`${event.partition}: ${event.text.trimEnd()}`);
+        this.#onLog(event.partition, event.text.trimEnd());
         break;
       case 'best-effort':
         this.#note(`time windows are best effort: ${event.reason}.`);
@@ -239,6 +246,11 @@ class Session {
     }
   }
 
+  #onLog(partition: string, text: string): void {
+    if (this.#hasConsole) this.#note(`${partition}: ${text}`);
+    else this.#onOutput(Buffer.from(`${partition}: ${text}\n`));
+  }
+
   #keepAuditHead(event: KernelEvent): void {
     const { audit } = this.#options;
     if (audit === undefined) return;
@@ -250,8 +262,8 @@ class Session {
 
   #onExit(exit: Extract<KernelEvent, { event: 'exit' }>): void {
     const partition = this.#plan.partitions.find((other) => other.name === exit.partition);
-    const isGuest = partition?.kind === 'guest';
-    if (isGuest && exit.by === 'exit') this.#guestStatus ||= exit.status;
+    const isCounting = partition?.kind === this.#counting;
+    if (isCounting && exit.by === 'exit') this.#guestStatus ||= exit.status;
     // Once the end was asked for, partitions end because of it.
     if (this.#cause !== undefined) return;
     const isFault = exit.by !== 'exit' && exit.by !== 'stopped';
@@ -259,19 +271,19 @@ class Session {
       this.#note(`${exitSentence(this.#plan, exit) ?? exit.partition} It will be started again.`);
       return;
     }
-    if (isGuest) {
+    if (isCounting) {
       if (isFault) this.#guestStatus ||= 1;
-      this.#aliveGuests.delete(exit.partition);
+      this.#alive.delete(exit.partition);
     }
     const sentence = exitSentence(this.#plan, exit);
     if (sentence === undefined) return;
-    if (!isFault && this.#aliveGuests.size === 0) {
+    if (!isFault && this.#alive.size === 0) {
       // With the last guest the system ends: this sentence says why, unless the user's own quit does.
       this.#lastWord = sentence;
       return;
     }
     let way = '';
-    if (isFault && this.#isScripted && this.#aliveGuests.size === 0) {
+    if (isFault && this.#isScripted && this.#alive.size === 0) {
       setTimeout(() => this.#stop('fault'), LAST_WORDS_MS).unref();
     } else if (isFault) {
       way = ' The other partitions go on.';
@@ -280,7 +292,7 @@ class Session {
         const { raw } = this.#options;
         void raw?.settle().then(() => raw.restore());
         way += ' Ctrl-C ends the system.';
-      } else if (this.#aliveGuests.size === 0) way += ' Ctrl-] and then q ends the system.';
+      } else if (this.#alive.size === 0 && this.#hasConsole) way += ' Ctrl-] and then q ends the system.';
     }
     // A guest that powers off because the user has just ended the system is no news.
     if (isFault) this.#note(sentence + way);

@@ -40,8 +40,8 @@ export interface LoadedSystem {
   readonly boot: ReadonlyMap<string, BootFiles>;
   /** Where the paths of the description start. */
   readonly folder: string;
-  /** The guest that the options speak of. */
-  readonly guest: Partition;
+  /** The guest that the options speak of; undefined: the system has none. */
+  readonly guest?: Partition;
   /** What its console shows when it is up. */
   readonly ready?: string;
 }
@@ -94,7 +94,7 @@ export async function loadSystem(options: LoadOptions, io: Io): Promise<LoadedSy
   // A system that breaks what its own description asserts is not started.
   refuse(EXIT.failed, claimFaults(reading.description));
 
-  const guest = chooseGuest(reading.description, options.guest);
+  const guest = chooseGuest(reading.description, options);
   const partitions = reading.description.partitions.map((partition) =>
     partition === guest
       ? {
@@ -105,30 +105,38 @@ export async function loadSystem(options: LoadOptions, io: Io): Promise<LoadedSy
       : partition,
   );
   const boot = new Map<string, BootFiles>();
-  let ready = guest.ready;
+  let ready = guest?.ready;
   for (const partition of partitions) {
     if (partition.form !== 'guest') continue;
     let files: BootFiles;
     if (partition.what !== undefined) {
       const image = await guestImage(partition.what, io);
       files = { kernel: image.kernel, initrd: image.initrd, cmdline: image.cmdline, deviceTree: true };
-      if (partition.name === guest.name) ready ??= image.ready;
+      if (partition.name === guest?.name) ready ??= image.ready;
     } else if (file === undefined) files = { cmdline: AD_HOC_CMDLINE, deviceTree: true };
     else files = await atFolder(partition, folder, io);
-    boot.set(partition.name, partition.name === guest.name ? await override(files, options, io) : files);
+    boot.set(partition.name, partition.name === guest?.name ? await override(files, options, io) : files);
   }
   return {
     description: { ...reading.description, partitions },
     boot,
     folder,
-    guest: partitions.find((partition) => partition.name === guest.name)!,
+    ...(guest === undefined ? {} : { guest: partitions.find((partition) => partition.name === guest.name)! }),
     ...(ready === undefined ? {} : { ready }),
   };
 }
 
-function chooseGuest(description: Description, name: string | undefined): Partition {
+/** Options that speak of a guest. */
+const OF_A_GUEST = ['kernel', 'initrd', 'firmware', 'append', 'memory', 'harts'] as const;
+
+function chooseGuest(description: Description, options: LoadOptions): Partition | undefined {
   const guests = description.partitions.filter((partition) => partition.form === 'guest');
-  if (name === undefined) return guests[0];
+  const { guest: name } = options;
+  if (name === undefined) {
+    const option = OF_A_GUEST.find((one) => options[one] !== undefined);
+    if (option === undefined || guests.length > 0) return guests[0];
+    throw new Failure(EXIT.usage, `virtsec run: --${option} is of a guest, and this system has none`);
+  }
   const guest = guests.find((partition) => partition.name === name);
   if (guest !== undefined) return guest;
   const names = guests.map((partition) => partition.name);

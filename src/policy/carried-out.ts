@@ -1,42 +1,37 @@
 // What the format has and this version's kernel does not carry out yet: one list. `check` takes all of it, `run` refuses.
 //
 // VS104: What `run` starts is carried out by this version's kernel; `check` takes all of the format.
-import type { Channel, Description, Partition } from './description.ts';
+import { type Channel, type Description, endsOf, type Partition } from './description.ts';
 import type { Fault, Range } from './source.ts';
 
-const KINDS: readonly string[] = ['stream'];
+/** Of a guest: streams alone, as these. */
 const DEVICES: readonly string[] = ['uart0', 'uart1'];
 const DRIVERS: readonly string[] = ['console'];
-/** Fields of a partition, as its places name them. */
-const FIELDS: readonly (readonly [key: string, what: string])[] = [
-  ['engine', 'another engine than riscv'],
-  ['clock', 'a clock of instructions'],
-  ['config', 'settings of a driver (`config`)'],
-  ['sha256', 'image hashes'],
-  ['start', '`start: manual`'],
-  ['needs', 'a need of processor time'],
-  ['may', 'an authority over other partitions or the schedule (`may`)'],
+const OWN_APPLICATIONS: readonly string[] = ['virtsec/operator'];
+
+type Rule = readonly [key: string, what: string, isCarriedOut?: (partition: Partition) => boolean];
+const isApp = ({ form }: Partition): boolean => form === 'app';
+/** Fields of a partition, as its places name them, and of which partitions they are carried out. */
+const FIELDS: readonly Rule[] = [
+  ['engine', 'another engine than riscv', ({ engine }) => engine === 'riscv'],
+  ['clock', 'a clock of instructions', ({ clock }) => clock === 'host'],
+  ['config', 'settings of a driver (`config`)', isApp],
+  // The kernel has the right; nothing in a guest or a driver could use it.
+  ['may', 'an authority of a guest or a driver (`may`)', isApp],
   ['devices', 'devices of a board'],
-  ['faults', "reactions to a partition's faults"],
-  ['replicas', 'replicas'],
+  ['faults.deadline', 'missed deadlines as faults'],
+  ['process.deadline', 'missed deadlines as faults'],
+  // VMM and drivers do not say that they live: they would all be stopped.
+  ['faults.beat', 'the heartbeat of a guest or a driver', isApp],
 ];
-/** Values of those fields that say what is done anyway. */
-const HARMLESS: Readonly<Record<string, (partition: Partition) => boolean>> = {
-  engine: (partition) => partition.engine === 'riscv',
-  clock: (partition) => partition.clock === 'host',
-  start: (partition) => partition.start === 'boot',
-};
 
 /** One fault for each place of the text that this version does not carry out. */
 export function notCarriedOut(description: Description): Fault[] {
+  const { faults: module } = description.at;
   const faults = [
-    ...(['schedules', 'faults'] as const).flatMap((key): Fault[] =>
-      description.at[key] === undefined
-        ? []
-        : [refuse(description.at[key], key === 'faults' ? 'faults of the system' : 'a schedule', `remove \`${key}\``)],
-    ),
+    ...(module === undefined ? [] : [refuse(module, 'faults of the system', 'remove `faults`')]),
     ...description.partitions.flatMap(ofPartition),
-    ...description.channels.flatMap(ofChannel),
+    ...description.channels.flatMap((channel) => ofChannel(description, channel)),
   ];
   // Replicas have their places in common.
   return faults.filter((fault, i) => faults.findIndex((one) => one.at.start === fault.at.start) === i);
@@ -50,22 +45,26 @@ const refuse = (at: Range, what: string, help: string): Fault => ({
 });
 
 function ofPartition(partition: Partition): Fault[] {
-  if (partition.form === 'app') {
-    return [refuse(partition.at['app'], 'a native application (`app`)', 'write a `guest` or a `driver`')];
+  const { form, what = '' } = partition;
+  if (form === 'driver' && !DRIVERS.includes(what)) {
+    return [refuse(partition.at['driver'], `the ${what} driver`, `carried out: ${DRIVERS.join(', ')}`)];
   }
-  if (partition.form === 'driver' && !DRIVERS.includes(partition.what ?? '')) {
-    return [refuse(partition.at['driver'], `the ${partition.what} driver`, `carried out: ${DRIVERS.join(', ')}`)];
+  if (form === 'app' && what.startsWith('virtsec/') && !OWN_APPLICATIONS.includes(what)) {
+    return [refuse(partition.at['app'], `\`${what}\``, `carried out: files, ${OWN_APPLICATIONS.join(', ')}`)];
   }
-  return FIELDS.flatMap(([key, what]): Fault[] => {
+  return FIELDS.flatMap(([key, field, isCarriedOut]): Fault[] => {
     const at = partition.at[key];
-    if (at === undefined || (HARMLESS[key]?.(partition) ?? false)) return [];
-    return [refuse(at, what, `remove \`${key}\``)];
+    if (at === undefined || (isCarriedOut?.(partition) ?? false)) return [];
+    return [refuse(at, field, `remove \`${key.split('.').at(-1)}\``)];
   });
 }
 
-function ofChannel(channel: Channel): Fault[] {
-  if (!KINDS.includes(channel.kind)) {
-    return [refuse(channel.at['ends'], `a ${channel.kind} channel`, `carried out: ${KINDS.join(', ')}`)];
+function ofChannel(description: Description, channel: Channel): Fault[] {
+  const others = description.partitions.filter((one) => endsOf(channel).includes(one.name) && !isApp(one));
+  if (channel.kind !== 'stream') {
+    if (others.length === 0) return [];
+    const help = `let a stream lead from \`${others[0].name}\` to an application, and the channel on from there`;
+    return [refuse(channel.at['ends'], `a ${channel.kind} channel of a guest or a driver`, help)];
   }
   if (channel.as === undefined || DEVICES.includes(channel.as)) return [];
   return [refuse(channel.at['as'], `the device \`${channel.as}\``, `carried out: ${DEVICES.join(', ')}`)];

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { compileC } from './tests/clang.ts';
+import { compileC } from './tests/compilers.ts';
 import { examplesOf, sdkPage } from './tests/sdk-page.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');

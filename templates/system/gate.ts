@@ -1,5 +1,5 @@
 // Stands between Linux and the vault: takes lines from Linux's serial port, and lets only well-formed wishes through.
-// In the guest: `stty -F /dev/ttyS1 raw -echo; echo sign hello > /dev/ttyS1; head -1 /dev/ttyS1`
+// In the guest: `stty -F /dev/ttyS1 raw -echo; exec 3<>/dev/ttyS1; echo sign hello >&3; read -r x <&3; echo $x`
 import { port, text } from 'virtsec/sdk';
 
 const LONGEST_LINE = 200;

@@ -92,6 +92,20 @@ const does: Readonly<Record<string, () => void>> = {
     log('reply', operate(OP_REPLY, handle('ask'), 2, 0, 'no').result);
     partition.exit(0);
   },
+  /** `times` calls, then nothing more. */
+  caller() {
+    for (let i = 0; i < (config.times ?? 1); i++) {
+      const { result, text } = operate(OP_CALL, handle('ask'), 5, 0, `abcd${i % 10}`);
+      if (result !== OK || text !== `abcd${i % 10}`) return log('wrong', result, text);
+    }
+    log('called', config.times);
+  },
+  echo() {
+    for (;;) {
+      const { result, text } = operate(OP_FETCH, handle('ask'), 1000 * MS);
+      if (result === OK) operate(OP_REPLY, handle('ask'), text.length, 0, text);
+    }
+  },
   /** With an event loop: never blocks, is woken by whatever comes in. */
   listener() {
     partition.onWake(({ stopping }) => {

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { compileC, compileRust } from '../../sdk/tests/compilers.ts';
 import type { Io } from '../io.ts';
 import { execute } from '../main.ts';
 import { PACKAGE } from '../version.ts';
@@ -71,6 +72,25 @@ for (const [kind, files, tests] of [
   });
 }
 
+for (const [language, extension, compile] of [
+  ['c', 'c', compileC],
+  ['rust', 'rs', compileRust],
+] as const) {
+  test(`new app --language ${language}: a project whose test holds once it is compiled`, async (t) => {
+    const project = join(folder, `in-${language}`);
+    const { status, notes } = await virtsec('new', 'app', project, '--language', language);
+    assert.equal(status, 0, notes);
+    assert.equal(existsSync(join(project, `in-${language}.ts`)), false);
+    const check = await virtsec('check', project);
+    assert.equal(check.status, 0, check.notes); // that it is not compiled yet is a warning
+    const lacking = compile(join(project, `in-${language}.${extension}`), join(project, `in-${language}.wasm`));
+    if (lacking !== undefined) return t.skip(lacking);
+    const run = inProject(project, join(PACKAGE, 'bin/virtsec.js'), 'test');
+    assert.equal(run.status, 0, run.output);
+    assert.match(run.output, /pass 2\n/);
+  });
+}
+
 test('a failing test of a project fails `virtsec test`', async () => {
   const project = join(folder, 'failing');
   await virtsec('new', 'app', project);
@@ -89,6 +109,8 @@ test('what cannot be created is refused, and nothing is left behind', async () =
     [['new', 'ap', 'x'], /did you mean `new app`/],
     [['new', 'app'], /takes one name/],
     [['new', 'app', join(folder, 'Big')], /`Big` cannot name one/],
+    [['new', 'app', join(folder, 'x'), '--language', 'cobol'], /no template in `cobol`/],
+    [['new', 'system', join(folder, 'x'), '--language', 'c'], /--language is for `new app`/],
     [['new', 'app', folder], /is there already|cannot name one/],
   ] as const) {
     const { status, notes } = await virtsec(...args);

@@ -58,10 +58,13 @@ On a terminal you are at the guest's console; Ctrl-] opens the menu. With --expe
 standard input or output is no terminal, the console is scripted: output goes to standard output, and standard input
 (without those options) is typed; its end does not end the run.
 
+A system without a console shows the log of its partitions on standard output, line by line (\`NAME: TEXT\`), and patterns look
+at that.
+
 --expect and --send are carried out in the order in which they stand. A --send that is the first step waits until the
 guest is ready (the pattern \`ready\` of its description or image). Each --expect looks at what came after the last
 match or --send. Patterns are JavaScript's, with ^ and $ at each line; terminal control sequences are taken out first.
-The run ends when the guests have ended, when --until is seen, or, without --until, when the last step is an --expect
+The run ends when the guests have ended (without guests: the applications), when --until is seen, or, without --until, when the last step is an --expect
 and is met.
 
 Examples:
@@ -77,8 +80,14 @@ Examples:
     const placed = await compiledPlan(call, load, io);
     const system = placed === undefined ? await loadSystem(load, io) : undefined;
     const { ready } = placed ?? system!;
-    const isScripted = steps.length > 0 || until !== undefined || call.has('json') || !isInteractive();
-    const takesStdin = isScripted && steps.length === 0 && until === undefined;
+    const { partitions } = placed?.plan ?? system!.description;
+    const hasConsole = partitions.some(({ terminal }) => terminal);
+    if (!hasConsole && steps.some(({ kind }) => kind === 'send')) {
+      throw usageFailure(command, '--send: this system has no console to type at');
+    }
+    // What has no console needs no terminal: its log is its output.
+    const isScripted = steps.length > 0 || until !== undefined || call.has('json') || !hasConsole || !isInteractive();
+    const takesStdin = isScripted && hasConsole && steps.length === 0 && until === undefined;
     const raw = isScripted ? undefined : openTerminal();
     let leave: (() => void) | undefined;
     try {
@@ -121,12 +130,13 @@ function compileFor({ description, boot, guest, folder }: LoadedSystem, { rows, 
   const all = new Map(boot);
   // A serial line has no window size. Linux hands words of its command line that it does not know to init as variables, and
   // these two are what programs look at.
-  if (rows > 0 && columns > 0) {
+  if (guest !== undefined && rows > 0 && columns > 0) {
     const files = all.get(guest.name)!;
     all.set(guest.name, { ...files, cmdline: `${files.cmdline} LINES=${rows} COLUMNS=${columns}`.trim() });
   }
   const place = (path: string): string => applicationPath(resolve(folder, path));
-  return compileSystem(description, all, { console: guest.name, rows, columns }, { place });
+  const shown = guest === undefined ? {} : { console: guest.name };
+  return compileSystem(description, all, { ...shown, rows, columns }, { place });
 }
 
 /** The plan that is to be run, if it is one that `virtsec plan` has compiled. */

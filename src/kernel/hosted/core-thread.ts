@@ -22,7 +22,7 @@ import {
 } from '../abi.ts';
 import { bootPlan, hasWindows } from './boot-plan.ts';
 import { FutexSet, SIGCONT, SIGSTOP, addressOf, futexWake, memoryAt, systemCall, writeByte } from './linux.ts';
-import { Supervisor } from './supervisor.ts';
+import { Supervisor, isBounded } from './supervisor.ts';
 import type { CoreEvent, Mechanism } from './supervisor.ts';
 import { EARLY_MS, Lateness, runFirst } from './windows.ts';
 
@@ -33,7 +33,12 @@ export interface CoreThreadData {
   readonly pages: readonly bigint[];
   /** Address of the word that the main thread rings after it has posted a CoreRequest. */
   readonly bell: bigint;
+  /** By partition: events of it that the main thread has not taken yet (`isBounded`). */
+  readonly pending: Int32Array<SharedArrayBuffer>;
 }
+
+/** Of a partition's events beyond these, the bounded ones are lost: a main thread that is held up is not to fill memory. */
+const MAX_PENDING = 256;
 
 /** From the main thread. */
 export type CoreRequest =
@@ -130,7 +135,13 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       if (to >= 0) signalThreads(to, SIGCONT);
       lateness.add(now() - at);
     },
-    tell: (event: CoreEvent) => port.postMessage(event),
+    tell(event: CoreEvent) {
+      if (isBounded(event)) {
+        if (Atomics.load(data.pending, event.partition) >= MAX_PENDING) return;
+        Atomics.add(data.pending, event.partition, 1);
+      }
+      port.postMessage(event);
+    },
   };
   const now = openClock();
   const withWindows = hasWindows(k);

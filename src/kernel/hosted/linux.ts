@@ -20,6 +20,7 @@ const NUMBERS = {
   mprotect: [10, 226],
   munmap: [11, 215],
   brk: [12, 214],
+  capset: [126, 91],
   rt_sigaction: [13, 134],
   rt_sigprocmask: [14, 135],
   rt_sigreturn: [15, 139],
@@ -377,6 +378,12 @@ export const PR = {
 export function dieWithParent(parent: number): boolean {
   must('prctl', PR.setPdeathsig, SIGKILL);
   return systemCall('getppid') === parent;
+}
+
+/** This thread may do nothing more than any other of its user, even as root (capset(2)). */
+export function dropCapabilities(): void {
+  const VERSION_3 = 0x20080522;
+  must('capset', addressOf(Uint32Array.of(VERSION_3, 0)), addressOf(new Uint32Array(6)));
 }
 
 /** Every descriptor from `first` on closes in programs that this process starts. */

@@ -28,6 +28,7 @@ import { ENVIRONMENT, EXTENSION, findProgram, hasProcess, nodeArguments, readabl
 import { RingMemory } from './ring-memory.ts';
 import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import { startOf } from './start-data.ts';
+import { isBounded } from './supervisor.ts';
 import type { CoreEvent } from './supervisor.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
 import { holdThreads, ignoreStops } from './windows.ts';
@@ -108,7 +109,7 @@ class MemoryTransport implements Transport {
   async open(): Promise<void> {
     const { without, words } = this.#options;
     // The spawner, jailed before anything is started.
-    const spawnerData: SpawnerData = { readable: this.#trees(), without };
+    const spawnerData: SpawnerData = { readable: this.#trees(), without, changesUids: this.#noUid === undefined };
     this.#spawner = new Worker(new URL(`spawner${EXTENSION}`, import.meta.url), { workerData: spawnerData });
     const born = await new Promise<HelloText>((resolve, reject) => {
       this.#spawner.once('error', reject);
@@ -125,10 +126,12 @@ class MemoryTransport implements Transport {
     this.#spawner.on('error', (error: Error) => this.#events.broken(`spawner: ${error.message}`));
     this.#spawner.on('message', (m: SpawnEvent) => this.#onSpawner(m));
 
-    const coreData: CoreThreadData = { words, pages: this.#pages, bell: this.#bell };
+    const pending = new Int32Array(new SharedArrayBuffer(4 * this.#pages.length));
+    const coreData: CoreThreadData = { words, pages: this.#pages, bell: this.#bell, pending };
     this.#coreThread = new Worker(new URL(`core-thread${EXTENSION}`, import.meta.url), { workerData: coreData });
     this.#coreThread.on('error', (error: Error) => this.#events.broken(`core thread: ${error.message}`));
     this.#coreThread.on('message', (event: CoreEvent) => {
+      if (isBounded(event)) Atomics.sub(pending, event.partition, 1);
       const told = event.event === 'died' ? this.#onceTold.get(event.partition) : undefined;
       if (event.event === 'died' && told !== undefined) {
         this.#onceTold.delete(event.partition);

@@ -8,7 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { setUpLayers } from '../abi.ts';
 import type { HelloText, Layer } from '../abi.ts';
 import { enterLandlockDomain } from './landlock.ts';
-import { PR, must, systemCall } from './linux.ts';
+import { PR, dropCapabilities, must, systemCall } from './linux.ts';
 import { WORKING_DIRECTORY } from './programs.ts';
 import { installFilter, noIoUring } from './seccomp.ts';
 
@@ -16,6 +16,8 @@ export interface SpawnerData {
   /** Trees that partitions may read: Node, and their programs. */
   readonly readable: readonly string[];
   readonly without: readonly Layer[];
+  /** Partitions get user ids of their own, which takes a right of this thread's and leaves them none. */
+  readonly changesUids: boolean;
 }
 
 export interface SpawnRequest {
@@ -55,7 +57,14 @@ function run(port: NonNullable<typeof parentPort>, data: SpawnerData): void {
   const nothing = openSync('/dev/null', 'r+');
   const readable = [process.execPath, ...NODE_READS, ...data.readable].filter((path) => existsSync(path));
   const layers = setUpLayers(data.without, [
-    ['no-new-privs', () => void must('prctl', PR.setNoNewPrivs, 1)],
+    [
+      'no-new-privs',
+      () => {
+        must('prctl', PR.setNoNewPrivs, 1);
+        // With no_new_privs a program that root starts gains nothing either (capabilities(7)).
+        if (!data.changesUids) dropCapabilities();
+      },
+    ],
     ['no-io-uring', () => installFilter(noIoUring(), false)],
     ['landlock', () => enterLandlockDomain(readable)],
   ]);

@@ -62,6 +62,13 @@ export type CoreEvent =
   /** Answer to CoreRequest `manage`. */
   | { readonly event: 'managed'; readonly id: number; readonly result: number };
 
+/** An event that a partition can cause without end. */
+export const isBounded = (event: CoreEvent): event is Extract<CoreEvent, { readonly partition: number }> =>
+  event.event === 'log' ||
+  event.event === 'reset' ||
+  event.event === 'fault' ||
+  (event.event === 'illegal' && !event.early);
+
 /** Why a call is open. */
 const NOT_OPEN = 0;
 /** It blocks in the core: RESULT when woken, or when its time is over. */
@@ -78,6 +85,8 @@ const STARTING = 1;
 const GREETED = 2;
 const RUNNING = 3;
 
+/** Illegal calls and faults of one partition that are told in one frame (all are counted in the core). */
+const TOLD_PER_FRAME = 8;
 /** Slots of one partition that are wiped in one turn, and changes of windows or frames that are caught up with in one turn. */
 const SLICES_PER_TURN = 64;
 const TICKS_PER_TURN = 1000;
@@ -100,6 +109,7 @@ export class Supervisor {
   readonly #why: Uint8Array;
   /** The fault of this turn, -1: none. */
   readonly #faultCode: Int8Array;
+  readonly #told: Uint8Array;
   /** Row 4p: operation and arguments of the open call. */
   readonly #call: Int32Array;
   #anyAgain = false;
@@ -116,6 +126,7 @@ export class Supervisor {
     this.#why = new Uint8Array(k.np);
     this.#call = new Int32Array(k.np * 4);
     this.#faultCode = new Int8Array(k.np).fill(-1);
+    this.#told = new Uint8Array(k.np);
     this.#hasWindows = hasWindows(k);
   }
 
@@ -162,7 +173,14 @@ export class Supervisor {
 
   #tellFault(p: number, code: number): void {
     this.#faultCode[p] = code;
-    this.#mechanism.tell({ event: 'fault', partition: p, code });
+    if (this.#mayTell(p)) this.#mechanism.tell({ event: 'fault', partition: p, code });
+  }
+
+  /** A partition whose faults are not stopped for could cause one with each call. */
+  #mayTell(p: number): boolean {
+    if (this.#told[p] === TOLD_PER_FRAME) return false;
+    this.#told[p] += 1;
+    return true;
   }
 
   /** A call that is made for a partition without a process. */
@@ -243,7 +261,7 @@ export class Supervisor {
     if (result === core.OK) this.#report(p, op, a0);
     else if (result <= core.E_OP && result >= core.E_ARG) {
       this.#faultCode[p] = core.FAULT_ILLEGAL;
-      this.#mechanism.tell({ event: 'illegal', partition: p, op, early: false });
+      if (this.#mayTell(p)) this.#mechanism.tell({ event: 'illegal', partition: p, op, early: false });
     }
     this.#why[p] = NOT_OPEN;
     // Whoever is stopped by it hears nothing more.
@@ -290,6 +308,7 @@ export class Supervisor {
       const n = Math.min(lag, core.untilSwitch(k));
       for (let c = 0; c < k.ncores; c++) this.#before[c] = k.winPart[k.curWin[c]];
       core.tick(k, n);
+      if (k.framePos === 0) this.#told.fill(0);
       this.#ticks += n;
       lag -= n;
       for (let c = 0; c < k.ncores; c++) {

@@ -7,14 +7,20 @@ import type { Worker } from 'node:worker_threads';
 import { setUpLayers } from '../../kernel/abi.ts';
 import type { HelloText, LayerStep, PartitionStart } from '../../kernel/abi.ts';
 import { enterLandlockDomain } from '../../kernel/hosted/landlock.ts';
-import { PR, must, openThread, whyNoFfi } from '../../kernel/hosted/linux.ts';
+import { PR, dropCapabilities, must, openThread, whyNoFfi } from '../../kernel/hosted/linux.ts';
 import { partitionFilter } from '../../kernel/hosted/jail-lists.ts';
 import { installFilter } from '../../kernel/hosted/seccomp.ts';
 import type { CallPage } from './calls.ts';
 
 /** A Landlock domain binds the thread that enters it, and the ffi right is a right of the thread: each does both itself. */
 const ENTER_DOMAIN: readonly LayerStep[] = [
-  ['no-new-privs', () => void must('prctl', PR.setNoNewPrivs, 1)],
+  [
+    'no-new-privs',
+    () => {
+      must('prctl', PR.setNoNewPrivs, 1);
+      dropCapabilities();
+    },
+  ],
   ['landlock', () => enterLandlockDomain([])],
 ];
 const DROP_FFI: LayerStep = [

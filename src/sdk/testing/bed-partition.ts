@@ -4,6 +4,7 @@ import { randomFillSync } from 'node:crypto';
 import { OP_NOTIFY, OUT_HEAD } from '../../kernel/abi.ts';
 import type { Application } from '../app/application.ts';
 import { CryptoHost } from '../app/crypto-host.ts';
+import { streamOperations } from '../app/stream-ends.ts';
 import { HEADER_BYTES, PROGRESS_BYTES, StreamConsumer, StreamProducer } from '../stream.ts';
 import type { RingMemory } from '../stream.ts';
 import type { Answer, Facts, KernelLink } from '../link.ts';
@@ -139,6 +140,7 @@ export class BedPartition {
       const link = { notify: () => this.#notify(end), peerIsDead: () => (this.#dead & (1 << end)) !== 0 };
       return direction === 'out' ? new StreamProducer(ring, link) : new StreamConsumer(ring, link);
     });
+    const streams = streamOperations(ends);
     const fileOf = (name: string): Uint8Array | undefined =>
       Object.hasOwn(this.#files, name) ? this.#files[name] : undefined;
     return {
@@ -150,32 +152,9 @@ export class BedPartition {
         };
       },
       after: (milliseconds, callback) => (lives() ? bed.after(milliseconds, () => lives() && callback()) : () => {}),
-      readStream(end, into) {
-        const stream = ends[end];
-        if (!lives() || !(stream instanceof StreamConsumer)) return -1;
-        for (;;) {
-          const count = stream.read(into);
-          if (count > 0) return count;
-          if (stream.closed) return -1;
-          if (stream.waitForData()) return 0;
-        }
-      },
-      writeStream(end, bytes) {
-        const stream = ends[end];
-        if (!lives() || !(stream instanceof StreamProducer)) return -1;
-        for (;;) {
-          if (stream.closed) return -1;
-          const count = stream.write(bytes);
-          if (count > 0) return count;
-          if (stream.waitForSpace()) return 0;
-        }
-      },
-      roomInStream(end) {
-        const stream = ends[end];
-        if (!lives() || !(stream instanceof StreamProducer)) return -1;
-        if (stream.closed) return -1;
-        return stream.waitForSpace() ? 0 : stream.space;
-      },
+      readStream: (end, into) => (lives() ? streams.readStream(end, into) : -1),
+      writeStream: (end, bytes) => (lives() ? streams.writeStream(end, bytes) : -1),
+      roomInStream: (end) => (lives() ? streams.roomInStream(end) : -1),
       readFile(name, position, into) {
         const part = fileOf(name)?.subarray(position, position + into.length);
         if (part !== undefined) into.set(part);

@@ -205,7 +205,7 @@ class StreamDescriptor extends Incoming {
   async put(bytes: Uint8Array): Promise<number | undefined> {
     const count = this.#application.kernel.link.writeStream(this.#out, bytes);
     if (count < 0) throw new WasiError(ERRNO.pipe);
-    return count === 0 ? undefined : count;
+    return count === 0 && bytes.length > 0 ? undefined : count;
   }
   async hasRoom(): Promise<boolean> {
     return this.#application.kernel.link.roomInStream(this.#out) !== 0;

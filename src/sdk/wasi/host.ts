@@ -376,7 +376,7 @@ export class WasiHost {
         }));
         const buffer = memory().slice(at, length);
         let used = 0;
-        for (let i = Number(cookie); i < names.length && used < buffer.length; i++) {
+        for (let i = Number(BigInt.asUintN(64, cookie)); i < names.length && used < buffer.length; i++) {
           const entry = new Uint8Array(SIZE.dirent + names[i].name.length);
           const view = new DataView(entry.buffer);
           view.setBigUint64(0, BigInt(i + 1), true);

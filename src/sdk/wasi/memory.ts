@@ -13,38 +13,43 @@ export class ProgramMemory {
     this.#memory = memory;
   }
 
+  /** An address comes as an i32; a sum of one and a size may lie beyond all memory, and must not wrap around. */
+  #address(at: number): number {
+    return at < 0 ? at >>> 0 : at;
+  }
+
   /** The buffer is another one after each growth of the memory, so no view of it is kept. */
   get #view(): DataView {
     return new DataView(this.#memory.buffer);
   }
   readU8(at: number): number {
-    return this.#view.getUint8(at >>> 0);
+    return this.#view.getUint8(this.#address(at));
   }
   readU16(at: number): number {
-    return this.#view.getUint16(at >>> 0, true);
+    return this.#view.getUint16(this.#address(at), true);
   }
   readU32(at: number): number {
-    return this.#view.getUint32(at >>> 0, true);
+    return this.#view.getUint32(this.#address(at), true);
   }
   readU64(at: number): bigint {
-    return this.#view.getBigUint64(at >>> 0, true);
+    return this.#view.getBigUint64(this.#address(at), true);
   }
   writeU8(at: number, value: number): void {
-    this.#view.setUint8(at >>> 0, value);
+    this.#view.setUint8(this.#address(at), value);
   }
   writeU16(at: number, value: number): void {
-    this.#view.setUint16(at >>> 0, value, true);
+    this.#view.setUint16(this.#address(at), value, true);
   }
   writeU32(at: number, value: number): void {
-    this.#view.setUint32(at >>> 0, value, true);
+    this.#view.setUint32(this.#address(at), value, true);
   }
   writeU64(at: number, value: bigint): void {
-    this.#view.setBigUint64(at >>> 0, value, true);
+    this.#view.setBigUint64(this.#address(at), value, true);
   }
 
   /** A view, for use before the program runs again. */
   slice(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.#memory.buffer, at >>> 0, length >>> 0);
+    return new Uint8Array(this.#memory.buffer, this.#address(at), length >>> 0);
   }
   bytes(at: number, length: number): Uint8Array {
     return this.slice(at, length).slice();

@@ -1,10 +1,10 @@
-// A C program over WASI on the test bed: the channels as files, poll, time, log, exit.
+// Programs in C and Rust over WASI on the test bed: the channels as files, poll, time, log, exit.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { compileC } from '../tests/clang.ts';
+import { compileC, compileRust } from '../tests/compilers.ts';
 import { openTestBed, text } from '../testing.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-wasi-'));
@@ -60,4 +60,35 @@ test('a C program serves calls, reads samples, polls streams and signals, logs, 
   await port.signaller('stop').signal();
   assert.deepEqual(await bed.ended('vault'), { by: 'exit', status: 9, reason: '' });
   assert.equal(bed.log('vault').at(-1), "stopped without a line's end");
+});
+
+const reverse = path.join(folder, 'reverse.wasm');
+const noRust = compileRust(path.join(import.meta.dirname, '../tests/reverse.rs'), reverse) ?? false;
+
+test("a Rust program: its own library's files, clock, arguments; a panic is a fault", { skip: noRust }, async () => {
+  await using bed = await openTestBed(
+    {
+      virtsec: 1,
+      system: 'rust',
+      partitions: {
+        reverse: { app: reverse, config: { args: ['--fast'], env: { MODE: 'test' } } },
+        user: { app: './user.ts' },
+      },
+      channels: { ask: { call: 'user -> reverse', bytes: 64, within: '500ms' } },
+    },
+    { doubles: ['user'] },
+  );
+  const ask = bed.partition('user').port.client('ask');
+  assert.equal(text(await ask.call('drawer')), 'reward');
+  assert.deepEqual(bed.log('reverse').slice(0, 4), [
+    '["reverse", "--fast"] Ok("test")',
+    'channel ask',
+    'none: NotFound',
+    'slept 20 ms',
+  ]);
+  await assert.rejects(ask.call('panic'), { fault: 'peer' });
+  const { by, reason } = await bed.ended('reverse');
+  assert.equal(by, 'fault');
+  assert.match(reason, /unreachable/);
+  assert.ok(bed.log('reverse').some((line) => /panicked at '?as asked|panicked at .*reverse\.rs/.test(line)));
 });
