@@ -32,7 +32,7 @@ export interface Translation {
 }
 
 /** Where translating pays on most code: lower ones translate much that is soon over. */
-export const DEFAULT_THRESHOLD = 16_000;
+export const DEFAULT_THRESHOLD = 4_000;
 
 /** With clock 'instructions': 10 MHz ticks of a hart that retires 1,000 million instructions a second. */
 export const INSTRUCTIONS_PER_TICK = 100;
@@ -161,6 +161,8 @@ export const MAILBOX = words(
     'BELL',
     /** 1 while the hart executes guest code and is not in a bus call: whoever asks for a fence must wait for it. */
     'RUNNING',
+    /** Of no other thread, but resets leave it alone: 1 once the TLBs have been made for the first time. */
+    'TLBS_USED',
   ] as const,
   4,
 );
