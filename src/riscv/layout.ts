@@ -32,7 +32,7 @@ export interface Translation {
 }
 
 /** Where translating pays on most code: lower ones translate much that is soon over. */
-export const DEFAULT_THRESHOLD = 4_000;
+export const DEFAULT_THRESHOLD = 16_000;
 
 /** With clock 'instructions': 10 MHz ticks of a hart that retires 1,000 million instructions a second. */
 export const INSTRUCTIONS_PER_TICK = 100;
