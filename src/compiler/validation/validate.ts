@@ -8,8 +8,9 @@ import * as T from '../../proof/term.ts';
 import { Analysis, eachNode } from '../analysis.ts';
 import { A0, GP, RA, SP, decode } from '../instructions.ts';
 import { SourceSide } from './contract.ts';
-import { MachineSide, SAVED, asWord } from './machine.ts';
+import { MachineSide } from './machine.ts';
 import { NormalForm } from './normal.ts';
+import { SAVED, asWord } from './paths.ts';
 import { Places, checkLayout } from './places.ts';
 import { Refused, UNKNOWN, address, constantInt, int } from './value.ts';
 import type { Expression, Statement } from '../../proof/language.ts';
@@ -19,7 +20,7 @@ import type { Linked } from '../assemble.ts';
 import type { Compilation } from '../compile.ts';
 import type { MachineInstruction } from '../instructions.ts';
 import type { Callee } from './contract.ts';
-import type { Goal, Pure } from './machine.ts';
+import type { Goal, Pure } from './paths.ts';
 import type { Value } from './value.ts';
 
 export interface Verdict {
