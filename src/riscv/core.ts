@@ -42,7 +42,7 @@ export interface CoreExports {
   mip(): bigint;
   mode_changed(): void;
   pmp_changed(): void;
-  tlb_ready(bank: number): void;
+  tlb_ready(bank: number, used: number): void;
   tlb_flush(): void;
   fetch_flush(): void;
   icache_flush(): void;

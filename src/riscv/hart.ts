@@ -167,8 +167,10 @@ export class Hart {
     this.#words[this.#half('COLD')] = 0;
     const { tlbs } = this.#machine.layout.hart[this.index];
     const { tlbBytes } = this.#machine.layout;
-    this.#core.tlb_ready(tlbs);
-    this.#core.tlb_ready(tlbs + 2 * tlbBytes);
+    const used = this.#words[this.#mailbox('TLBS_USED')];
+    this.#words[this.#mailbox('TLBS_USED')] = 1;
+    this.#core.tlb_ready(tlbs, used);
+    this.#core.tlb_ready(tlbs + 2 * tlbBytes, used);
     this.#core.pmp_changed();
     this.#core.mode_changed();
   }

@@ -161,6 +161,8 @@ export const MAILBOX = words(
     'BELL',
     /** 1 while the hart executes guest code and is not in a bus call: whoever asks for a fence must wait for it. */
     'RUNNING',
+    /** Of no other thread, but resets leave it alone: 1 once the TLBs have been made for the first time. */
+    'TLBS_USED',
   ] as const,
   4,
 );

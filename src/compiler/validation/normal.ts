@@ -92,6 +92,39 @@ export class NormalForm {
       const sides = c.op === 'not' ? constantSide(c.args[0]) : undefined;
       if (sides !== undefined && fixed.has(sides[0]) && fixed.get(sides[0]) !== sides[1]) parts.delete(c);
     }
+    // What the others decide of a choice within a comparison is decided.
+    for (const c of parts) {
+      const inner = c.op === 'not' ? c.args[0] : c;
+      if ((inner.op !== 'eq' && inner.op !== 'slt') || !inner.args.some((a) => a.op === 'ite')) continue;
+      const others = new Set(parts);
+      others.delete(c);
+      const [a, b] = inner.args.map((t) => this.under(t, others, 3));
+      if (a === inner.args[0] && b === inner.args[1]) continue;
+      const decided = inner.op === 'eq' ? this.equal(a, b) : this.less(a, b);
+      return this.and([...others, c.op === 'not' ? this.not(decided) : decided]);
+    }
+    // What the others decide of a disjunction is left out of it.
+    for (const c of parts) {
+      if (c.op !== 'or') continue;
+      const isTrue = (d: Term): boolean => {
+        if (parts.has(d)) return true;
+        const sides = d.op === 'not' ? constantSide(d.args[0]) : undefined;
+        return sides !== undefined && fixed.has(sides[0]) && fixed.get(sides[0]) !== sides[1];
+      };
+      const isFalse = (d: Term): boolean => {
+        const sides = constantSide(d);
+        if (sides !== undefined && fixed.has(sides[0])) return fixed.get(sides[0]) !== sides[1];
+        return d.op !== 'and' ? d.op !== 'or' && parts.has(T.not(d)) : d.args.some(isFalse);
+      };
+      if (c.args.some(isTrue)) {
+        parts.delete(c);
+        continue;
+      }
+      const left = c.args.filter((d) => !isFalse(d));
+      if (left.length === c.args.length) continue;
+      parts.delete(c);
+      return this.and([...parts, this.or(left)]);
+    }
     return T.and(...[...parts].toSorted(byId));
   }
   or(terms: readonly Term[]): Term {
@@ -109,7 +142,8 @@ export class NormalForm {
     for (const item of items) {
       const [only] = item;
       const weaker = item.size === 1 ? this.#weaker.get(only) : undefined;
-      if (weaker !== undefined) items = items.filter((k) => k.size !== 1 || ![...k].some((x) => weaker.has(x) && x !== only));
+      if (weaker !== undefined)
+        items = items.filter((k) => k.size !== 1 || ![...k].some((x) => weaker.has(x) && x !== only));
     }
     if (items.length === 0) return FALSE;
     if (items.length === 1) return this.and([...items[0]]);
@@ -179,11 +213,15 @@ export class NormalForm {
     const [test, a, b] = t.args;
     const parts = conjuncts(test);
     if (parts.some((c) => this.#contradicts(c, known))) return this.under(b, known, depth - 1);
-    const left = this.and(parts.filter((c) => !known.has(c)));
+    const left = this.and(parts.filter((c) => !known.has(c) && !this.#implied(c, known)));
     if (left === TRUE) return this.under(a, known, depth - 1);
     const then = this.under(a, known, depth - 1);
     const otherwise = this.under(b, known, depth - 1);
     return left === test && then === a && otherwise === b ? t : this.choice(left, then, otherwise);
+  }
+  /** x is not 4, because it is 3. */
+  #implied(c: Term, known: ReadonlySet<Term>): boolean {
+    return c.op === 'not' && this.#contradicts(c.args[0], known);
   }
   #contradicts(c: Term, known: ReadonlySet<Term>): boolean {
     if (known.has(this.not(c))) return true;
@@ -213,7 +251,10 @@ export function orderedSum(t: Term): Term {
   collect(t);
   const [first, ...rest] = parts.toSorted(byId);
   if (first === undefined) return T.word(constant);
-  return T.add(rest.reduce((sum, p) => T.add(sum, p), first), T.word(constant));
+  return T.add(
+    rest.reduce((sum, p) => T.add(sum, p), first),
+    T.word(constant),
+  );
 }
 function rebuilt(t: Term, args: readonly Term[]): Term {
   const [a, b] = args;

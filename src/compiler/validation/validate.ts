@@ -8,8 +8,9 @@ import * as T from '../../proof/term.ts';
 import { Analysis, eachNode } from '../analysis.ts';
 import { A0, GP, RA, SP, decode } from '../instructions.ts';
 import { SourceSide } from './contract.ts';
-import { MachineSide, SAVED, asWord } from './machine.ts';
+import { MachineSide } from './machine.ts';
 import { NormalForm } from './normal.ts';
+import { SAVED, asWord } from './paths.ts';
 import { Places, checkLayout } from './places.ts';
 import { Refused, UNKNOWN, address, constantInt, int } from './value.ts';
 import type { Expression, Statement } from '../../proof/language.ts';
@@ -19,7 +20,7 @@ import type { Linked } from '../assemble.ts';
 import type { Compilation } from '../compile.ts';
 import type { MachineInstruction } from '../instructions.ts';
 import type { Callee } from './contract.ts';
-import type { Goal, Pure } from './machine.ts';
+import type { Goal, Pure } from './paths.ts';
 import type { Value } from './value.ts';
 
 export interface Verdict {
@@ -57,7 +58,9 @@ export class Validation {
     checkLayout(layout, unit.program);
     this.#places = new Places(layout);
     const view = new DataView(linked.bytes.buffer, linked.bytes.byteOffset);
-    this.code = Array.from({ length: (linked.codeEnd - linked.base) >> 2 }, (_, n) => decode(view.getUint32(n * 4, true)));
+    this.code = Array.from({ length: (linked.codeEnd - linked.base) >> 2 }, (_, n) =>
+      decode(view.getUint32(n * 4, true)),
+    );
     const analysis = new Analysis(unit, functions, 0, 0);
     for (const name of functions) {
       const writes = analysis.writes(name);
@@ -67,7 +70,10 @@ export class Validation {
   }
   #loops(name: string): boolean {
     let found = false;
-    eachNode(this.compilation.unit.program.functions.get(name)?.body, (n) => (found ||= (n as Statement).kind === 'for'));
+    eachNode(
+      this.compilation.unit.program.functions.get(name)?.body,
+      (n) => (found ||= (n as Statement).kind === 'for'),
+    );
     return found;
   }
   /** Tables that a function may read. */
@@ -107,8 +113,13 @@ export class Validation {
     }
     const { goals, hypotheses } = open;
     if (goals.length === 0) return verdict(open, 0, undefined);
-    const all = await solve([...hypotheses, T.not(T.and(...goals.map((g) => g.term)))]);
+    const terms = goals.map((g) => g.term);
+    const all = await solve([...hypotheses, T.not(T.and(...terms))], terms);
     if (all.verdict === 'unsat') return verdict(open, goals.length, undefined);
+    if (all.verdict === 'sat') {
+      const wrong = goals.findIndex((_, n) => all.values[n] === 0);
+      return verdict(open, goals.length, `${goals[wrong]?.what ?? 'a goal'} is not so`);
+    }
     for (const { term, what } of goals) {
       const one = await solve([...hypotheses, T.not(term)]);
       if (one.verdict !== 'unsat') return verdict(open, goals.length, `${what}: ${one.verdict}`);
@@ -177,9 +188,11 @@ export class Validation {
   /** The goals that neither the normal form nor a hypothesis settles word for word. */
   #remaining(machine: MachineSide, source: SourceSide, normal: NormalForm): Open {
     const known = new Map<Term, (readonly Term[])[]>();
+    const settled = new Set<Term>();
     const hypotheses = source.obligations.map((o) => o.goal);
     for (const goal of hypotheses) {
       const whole = normal.of(goal);
+      settled.add(whole);
       const parts = whole.op === 'or' ? whole.args : [whole];
       for (const part of parts) {
         const given = parts.filter((p) => p !== part).flatMap((p) => normal.conjuncts(normal.not(p)));
@@ -187,7 +200,9 @@ export class Validation {
       }
     }
     for (const scan of source.scans) {
-      hypotheses.push(T.implies(T.and(scan.reached, scan.found), T.and(T.sle(scan.from, scan.witness), T.slt(scan.witness, scan.to))));
+      hypotheses.push(
+        T.implies(T.and(scan.reached, scan.found), T.and(T.sle(scan.from, scan.witness), T.slt(scan.witness, scan.to))),
+      );
     }
     for (const { index, value } of machine.instances) {
       const depends = dependence(index);
@@ -203,7 +218,7 @@ export class Validation {
         if (c === T.TRUE || have.has(c)) continue;
         if (known.get(c)?.some((parts) => parts.every((p) => have.has(p))) === true) continue;
         const whole = normal.or([...given.map((g) => normal.not(g)), c]);
-        if (whole !== T.TRUE) left.set(whole, what);
+        if (whole !== T.TRUE && !settled.has(whole)) left.set(whole, what);
       }
     };
     machine.goals.forEach(settle);

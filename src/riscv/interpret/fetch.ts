@@ -141,8 +141,9 @@ fn jump_seen(ip:i32, target:i64, page:i64):void {
   }
 }
 
+// a slot that was never used is zero, and what is not touched needs no memory of the host's
 fn slot_fill(slot:i32, ram:i32):void {
-  fill(slot, 0, SLOT_END);
+  if (ld32(slot + SLOT_EPOCH)) fill(slot, 0, SLOT_END);
   copy(slot + SLOT_BYTES_COPY, ram, 4096);
 }
 fn same_page(a:i32, b:i32):i32 {

@@ -251,7 +251,7 @@ function makeBlock(at: Place, body: readonly Located[], end: End): Block {
 }
 
 /** Where control may go on inside the region. */
-function nextPlaces(end: End): readonly Place[] {
+export function nextPlaces(end: End): readonly Place[] {
   switch (end.kind) {
     case 'jump':
     case 'link':

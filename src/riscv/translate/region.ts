@@ -8,7 +8,7 @@
 import { NUMBER } from '../instructions.ts';
 import type { Layout } from '../layout.ts';
 import type { FunctionBody, Label } from '../wasm/encoder.ts';
-import { isInTwo } from './graph.ts';
+import { isInTwo, PAGE_HALFWORDS } from './graph.ts';
 import type { Block, Code, Graph, Loop, Place } from './graph.ts';
 import { RegionTarget } from './target.ts';
 import type { Helpers } from './ways.ts';
@@ -358,6 +358,11 @@ export class Region extends RegionTarget {
       this.dirty = dirty;
       this.floatDirty = floatDirty;
     }
+    // where the interpreter notes targets, too
+    this.i32(this.source.entryAddress(this.located.at));
+    this.get(this.target);
+    this.address(this.located.at & -PAGE_HALFWORDS);
+    this.helper('jump_seen');
     this.exitToTarget();
   }
   /** A guest call as a WebAssembly call. What comes back to another place than `next` goes on outwards. */
