@@ -117,7 +117,8 @@ Examples:
         io,
       );
       report(call, io, plan.system, outcome);
-      if (call.has('stats')) tellStatistics(io, plan, placed?.guest ?? system!.guest.name);
+      const guest = placed?.guest ?? system?.guest?.name;
+      if (call.has('stats')) tellStatistics(io, plan, guest);
       return outcome.status;
     } finally {
       leave?.();
@@ -156,10 +157,10 @@ async function compiledPlan(call: Call, load: LoadOptions, io: Io): Promise<Plac
   return placePlan(system, loaded, guest, io);
 }
 
-function tellStatistics(io: Io, plan: Plan, guest: string): void {
+function tellStatistics(io: Io, plan: Plan, guest = ''): void {
   const file = statisticsFile(plan, guest);
   const snapshot = file === undefined ? undefined : readSnapshot(file);
-  if (snapshot === undefined) io.note(`virtsec: ${guest} has told no statistics.\n`);
+  if (snapshot === undefined) io.note(`virtsec: ${guest === '' ? 'nobody' : guest} has told no statistics.\n`);
   else io.note(`${guest}, on for ${snapshot.seconds.toFixed(1)} s\n${statisticsTable(ratesOf(snapshot), snapshot)}`);
 }
 
