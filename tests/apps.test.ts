@@ -10,6 +10,7 @@ import { encodePlanFile } from '../src/kernel/plan-file.ts';
 import { compileSystem, readDescription } from '../src/policy/index.ts';
 import { planWords } from '../src/policy/plan-words.ts';
 import { applicationFile } from '../src/sdk/app/sources.ts';
+import { openTestBed } from '../src/sdk/testing.ts';
 import { assemble } from '../src/sdk/tests/wat.ts';
 import { ROOT, TestSystem, until } from './partitions/system.ts';
 
@@ -82,10 +83,7 @@ channels:
   await system.exited;
 });
 
-test('queues, samples, signals, streams and time between two applications', { skip }, async (t) => {
-  const system = start(
-    t,
-    `
+const KINDS = `
 virtsec: 1
 system: kinds
 partitions:
@@ -96,9 +94,9 @@ channels:
   level: { sampling: a -> b, bytes: 8, refresh: 10s }
   go: { signal: b -> a }
   pipe: { stream: a <-> b, bytes: 4K }
-`,
-    {
-      a: `
+`;
+const KINDS_APPS = {
+  a: `
 import { log, port, text, time } from 'virtsec/sdk';
 await port.listener('go').wait();
 await port.writer('level').write('7');
@@ -116,7 +114,7 @@ await time.sleep(30);
 const slept = (await time.now()) - before;
 await log('slept well: ' + (slept >= 29 && slept < 2000));
 `,
-      b: `
+  b: `
 import { log, port, text } from 'virtsec/sdk';
 const pipe = port.stream('pipe');
 const echo = (async () => { for await (const bytes of pipe) await pipe.write(bytes); })();
@@ -129,11 +127,23 @@ await log('level ' + text(sample!.message) + ' ' + sample!.valid);
 await echo;
 await log('the other end is gone');
 `,
-    },
-  );
+};
+
+test('queues, samples, signals, streams and time between two applications', { skip }, async (t) => {
+  const system = start(t, KINDS, KINDS_APPS);
   assert.equal(await system.exited, 0, JSON.stringify(system.events));
   assert.deepEqual(system.log('a'), ['came back: 50000', 'slept well: true']);
   assert.deepEqual(system.log('b'), ['in order: true', 'level 7 true', 'the other end is gone']);
+});
+
+test('the test bed gives what the running system gives', async () => {
+  for (const [name, text] of Object.entries(KINDS_APPS)) writeFileSync(path.join(folder, `${name}.ts`), text);
+  const file = path.join(folder, 'system.yaml');
+  writeFileSync(file, KINDS);
+  await using bed = await openTestBed(file);
+  for (const name of ['a', 'b']) assert.equal((await bed.ended(name)).by, 'exit');
+  assert.deepEqual(bed.log('a'), ['came back: 50000', 'slept well: true']);
+  assert.deepEqual(bed.log('b'), ['in order: true', 'level 7 true', 'the other end is gone']);
 });
 
 test('a WebAssembly program serves an application, and ends with the system', { skip }, async (t) => {

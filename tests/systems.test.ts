@@ -106,3 +106,68 @@ test('vault: one that is started again has another key', async () => {
   await vault.advance(1000);
   assert.notEqual(await answer(vault, 'public'), publicKey);
 });
+
+// ---- red-black
+
+const SECRET = 'attack at dawn';
+
+test('red-black: what red says comes back to it, and black sees nothing of it', async (t) => {
+  if (!(await haveDebian(t))) return;
+  const ended = await run(
+    'red-black',
+    send('exec 3<>/dev/ttyS1; stty -F /dev/ttyS1 raw -echo; echo open-$((1+1))'),
+    expect('^open-2$'),
+    // Until black is up nothing comes back.
+    send(`until read -t 2 -r a; do echo ${SECRET} >&3; done <&3; echo "back: $a"`),
+    expect(`^back: ${SECRET}$`),
+  );
+  endedWell(ended);
+  const seen = [...ended.stderr.matchAll(/^virtsec: tap: sees (.*)$/gm)].map(([, line]) => line);
+  assert.ok(seen.length > 0, ended.stderr);
+  for (const line of seen) assert.match(line, /^[0-9a-f]{184}$/);
+  assert.equal(new Set(seen).size, seen.length, 'one line, sealed twice, is two records');
+});
+
+const records = async (bed: TestBed, count: number): Promise<string[]> => {
+  const black = bed.partition('black').port.stream('sealed');
+  let all = '';
+  while (all.split('\n').length <= count) all += text((await black.read()) ?? new Uint8Array([10]));
+  return all.trim().split('\n');
+};
+
+/** Whether the text, or its hexadecimal or Base64 form, is in what came. */
+const isClear = (seen: string, secret: string): boolean =>
+  [secret, Buffer.from(secret).toString('hex'), Buffer.from(secret).toString('base64').replace(/=*$/, '')].some((one) =>
+    seen.includes(one),
+  );
+
+test('red-black: records are of one length, without a trace of their text; changed and repeated ones are refused', async () => {
+  await using device = await bed('red-black');
+  await device.advance(100); // the key comes
+  const red = device.partition('red').port.stream('plain');
+  const black = device.partition('black').port.stream('sealed');
+  for (const line of [SECRET, SECRET, 'a', 'x'.repeat(500)]) await red.write(`${line}\n`);
+  const sealed = await records(device, 4);
+  assert.ok(!isClear(sealed.join('\n'), SECRET));
+  assert.deepEqual([...new Set(sealed.map(({ length }) => length))], [184]);
+  assert.equal(new Set(sealed).size, 4);
+
+  const [first, second, third, fourth] = sealed;
+  const changed = `${first.slice(0, 60)}${first[60] === '0' ? '1' : '0'}${first.slice(61)}`;
+  const wrong = [changed, first.slice(2), `${first}00`, SECRET, 'zz'];
+  // Out of order: the second was sent after the first, which is too old then.
+  for (const record of [...wrong, second, second, first, third]) await black.write(`${record}\n`);
+  await black.write(`${fourth}\n`);
+  let opened = '';
+  while (opened.split('\n').length <= 3) opened += text((await red.read()) ?? new Uint8Array([10]));
+  assert.deepEqual(opened.split('\n'), [SECRET, 'a', 'x'.repeat(59), '']);
+  assert.equal(device.log('cipher').length, wrong.length + 2);
+});
+
+test('control: a cipher that lets through what it gets would be seen', async () => {
+  await using device = await openTestBed(path.join(folder('red-black'), 'system.yaml'), { doubles: ['cipher'] });
+  await device.partition('red').port.stream('plain').write(`${SECRET}\n`);
+  const { port } = device.partition('cipher');
+  await port.stream('sealed').write((await port.stream('plain').read())!);
+  assert.ok(isClear((await records(device, 1)).join('\n'), SECRET));
+});

@@ -7,8 +7,9 @@ import { EXIT, type ExitStatus, Failure } from './failure.ts';
 import type { Io } from './io.ts';
 import { type KernelEnd, type KernelProcess, type RunnableSystem, startKernel } from './kernel-process.ts';
 import { Management } from './management.ts';
+import { loadPlanFile } from './plan-source.ts';
 import { Script, type ScriptOptions, Transcript } from './script.ts';
-import { SystemView } from './system-view.ts';
+import { type PlannedShares, SystemView, plannedShares } from './system-view.ts';
 import type { RawTerminal } from './terminal.ts';
 
 export interface SessionOptions {
@@ -56,6 +57,15 @@ export interface Outcome {
 
 /** Events that a partition can cause without end, and those that say only how far the audit log is. */
 const ENDLESS: readonly KernelEvent['event'][] = ['log', 'reset', 'restarted', 'denied', 'fault', 'audited', 'windows'];
+
+/** Of a plan that the kernel will refuse: none. */
+function sharesOf({ plan, file }: RunnableSystem): PlannedShares | undefined {
+  try {
+    return plannedShares(loadPlanFile(plan.system, file).kernel);
+  } catch {
+    return undefined;
+  }
+}
 
 /** A new file: a log that is there already is not gone on with. */
 function openAuditFile(file: string): number {
@@ -130,7 +140,7 @@ class Session {
     this.#script = new Script(options.script);
     this.#output = new Transcript(options.transcriptBytes ?? LAST_CHARACTERS);
     this.#isScripted = options.raw === undefined;
-    this.#view = new SystemView(plan);
+    this.#view = new SystemView(plan, sharesOf(system));
     this.#counting = plan.partitions.some(({ kind }) => kind === 'guest') ? 'guest' : 'app';
     this.#hasConsole = plan.partitions.some(({ terminal }) => terminal);
     const counting = plan.partitions.filter(({ kind, program }) => kind === this.#counting && program !== OPERATOR);

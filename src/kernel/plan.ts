@@ -155,11 +155,13 @@ export type KernelEvent =
   | { readonly event: 'best-effort'; readonly reason: string }
   /**
    * How late windows have begun since the start. late[i]: so many less than 2^i microseconds, and not less than half of that; the
-   * last one: all that were later.
+   * last one: all that were later. `missed`: those that were over before they could begin. `mode`: of the schedule, by its number.
    */
   | {
       readonly event: 'windows';
+      readonly mode: number;
       readonly windows: number;
+      readonly missed: number;
       readonly late: readonly number[];
       readonly maxMicros: number;
     }

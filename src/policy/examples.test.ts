@@ -80,7 +80,7 @@ for (const name of names) {
 /** What somebody changes without thinking of it, and what `check` then says, which stands in the README of the system. */
 const EDITS: Readonly<Record<string, readonly [from: string, to: string]>> = {
   'payment-terminal': ['channels:\n', 'channels:\n  debug: { queuing: ui -> vault, as: hvc0 }\n'],
-  gateway: [
+  'red-black': [
     'key: { sampling: keys -> cipher, bytes: 64, refresh: 1s }',
     'key: { call: cipher -> keys, bytes: 64, within: 20ms }',
   ],

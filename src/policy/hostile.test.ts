@@ -44,7 +44,7 @@ function prepare(name: string, source: string, code: Code = SHIPPED) {
 
 const SYSTEMS: Readonly<Record<string, string>> = {
   'payment-terminal': text('payment-terminal'),
-  gateway: text('gateway'),
+  'red-black': text('red-black'),
   display: text('display'),
   sandboxes: text('sandboxes').replaceAll('replicas: 4', 'replicas: 2'),
 };

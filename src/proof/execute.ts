@@ -41,7 +41,7 @@ export interface Scan {
   readonly bad: Term;
   /** Which kinds of row it looks at: the domains of the tables that it reads at its own index. */
   readonly domains: ReadonlySet<string>;
-  /** It looks at pairs instead: row = high * factor + low. */
+  /** It takes its index apart: row = high * factor + low. */
   readonly pairs: Pairs | undefined;
   readonly where: string;
 }
@@ -89,6 +89,7 @@ export class Execution {
   #frames: Frame[] = [];
   #loop: PointwiseLoop | undefined;
   #loops = 0;
+  readonly #contexts = new Map<Term, { readonly known: Map<Term, Term>; readonly done: Map<Term, Term> }>();
   /** `label` tells the unknowns of one execution from those of another in the same question. */
   constructor(program: Program, label: string) {
     this.program = program;
@@ -116,7 +117,15 @@ export class Execution {
     if (frame.running !== FALSE || values.length + 1 !== frame.returns.length) {
       throw new OutsideLanguage('every path returns a value, or none does', fn.file, fn.span);
     }
-    return values.reduceRight((rest, r) => ite(r.guard, r.value ?? rest, rest), last.value);
+    // Each guard says that those before it did not hold, which the choice says as well.
+    const before = new Map<Term, Term>();
+    const guards = values.map(({ guard }) => {
+      const short = T.replaced(guard, before);
+      before.set(guard.op === 'not' ? guard.args[0] : guard, guard.op === 'not' ? TRUE : FALSE);
+      before.set(short.op === 'not' ? short.args[0] : short, short.op === 'not' ? TRUE : FALSE);
+      return short;
+    });
+    return values.reduceRight((rest, r, i) => ite(guards[i], r.value ?? rest, rest), last.value);
   }
   /** The result of a predicate. */
   holds(name: string, ...args: readonly Value[]): Term {
@@ -133,6 +142,26 @@ export class Execution {
   }
   get #condition(): Term {
     return and(this.#frame.entered, this.#frame.running);
+  }
+  /** A value, simplified by the condition under which it is used here. */
+  #here(value: Term): Term {
+    const condition = this.#condition;
+    if (value.args.length === 0 || condition === TRUE) return value;
+    let context = this.#contexts.get(condition);
+    if (context === undefined) {
+      const parts = condition.op === 'and' ? condition.args : [condition];
+      context = {
+        known: new Map(parts.map((p) => (p.op === 'not' ? [p.args[0], FALSE] : [p, TRUE]))),
+        done: new Map(),
+      };
+      this.#contexts.set(condition, context);
+    }
+    let result = context.done.get(value);
+    if (result === undefined) {
+      result = T.replaced(value, context.known);
+      context.done.set(value, result);
+    }
+    return result;
   }
   #refuse(message: string, at: { readonly span: Span }): OutsideLanguage {
     return new OutsideLanguage(message, this.#frame.fn.file, at.span);
@@ -238,13 +267,13 @@ export class Execution {
     const state = this.#state(place.state, place);
     if (place.kind === 'field') {
       if (!state.fields.has(place.field)) throw this.#refuse('no such field', place);
-      return state.field(place.field);
+      return this.#here(state.field(place.field));
     }
     return this.#readCell(place, state, this.#index(place));
   }
   #readCell(place: Place & { kind: 'cell' }, state: State, index: Term): Term {
     this.#loop?.reads.push({ place, state, index });
-    return state.cell(place.table, index);
+    return this.#here(state.cell(place.table, index));
   }
   #assign(s: Statement & { kind: 'assign' }): void {
     const { target, op } = s;
@@ -373,7 +402,7 @@ export class Execution {
     const domainsAt = (is: (index: Term) => boolean): Set<string> =>
       new Set(loop.reads.filter((r) => is(r.index)).map((r) => this.program.tables.get(r.place.table)?.domain ?? ''));
     const domains = domainsAt((index) => index === loop.index);
-    const factor = domains.size === 0 && T.valueOf(from) === 0 ? factorOf(loop) : undefined;
+    const factor = T.valueOf(from) === 0 ? factorOf(loop) : undefined;
     const pairs =
       factor === undefined
         ? undefined
@@ -483,7 +512,8 @@ export class Execution {
         return T.bool(e.value);
       case 'name': {
         const local = this.#frame.locals.get(e.name);
-        if (local !== undefined) return local;
+        if (local instanceof State) return local;
+        if (local !== undefined) return this.#here(local);
         const constant = this.program.constants.get(e.name);
         if (constant === undefined) throw this.#refuse('no such name', e);
         return word(constant);

@@ -20,35 +20,207 @@ export function random(seed: number): (n: number) => number {
 
 const at = (k: Kernel, table: string): Int32Array => k[table] as Int32Array;
 
-/** One to four partitions, joined at random. */
-function randomPlan(code: Code, pick: (n: number) => number): Kernel {
-  const k = new code.Kernel();
-  const [maxEnds, maxPartitions] = [Number(code['MAX_ENDS']), Number(code['MAX_PARTITIONS'])];
-  const np = 1 + pick(4);
-  const ns = np === 1 ? 0 : pick(4);
-  k['np'] = np;
-  k['ns'] = ns;
-  for (let p = 0; p < np; p++) {
-    at(k, 'counts')[p] = pick(2);
-    at(k, 'mayShutDown')[p] = pick(2);
-    at(k, 'quota')[p] = 64 + pick(3) * 50;
+/** A well-formed plan of one to four partitions, made at random: every kind of stream, port, sample, right and schedule. */
+class PlanMaker {
+  readonly code: Code;
+  readonly pick: (n: number) => number;
+  readonly k: Kernel;
+  readonly np: number;
+  constructor(code: Code, pick: (n: number) => number) {
+    this.code = code;
+    this.pick = pick;
+    this.k = new code.Kernel();
+    this.np = 1 + pick(4);
+    this.k['np'] = this.np;
   }
-  for (let s = 0; s < ns; s++) {
-    const from = pick(np);
-    const to = (from + 1 + pick(np - 1)) % np;
-    at(k, 'streamFrom')[s] = from;
-    at(k, 'streamTo')[s] = to;
-    for (const [p, q, end] of [
+  #number(name: string): number {
+    return Number(this.code[name]);
+  }
+  put(table: string, row: number, value: number): void {
+    at(this.k, table)[row] = value;
+  }
+  make(): Kernel {
+    for (let p = 0; p < this.np; p++) this.#partition(p);
+    if (this.np > 1) {
+      for (let n = this.pick(3); n > 0; n--) this.#stream();
+      for (let n = this.pick(4); n > 0; n--) this.#port();
+      for (let n = this.pick(3); n > 0; n--) this.#sample();
+      for (let n = this.pick(3); n > 0; n--) this.#right();
+    }
+    this.#slots();
+    this.#schedules();
+    return this.k;
+  }
+  #partition(p: number): void {
+    const { pick } = this;
+    const chance = (n: number) => (pick(n) === 0 ? 1 : 0);
+    this.put('mayShutDown', p, chance(3));
+    this.put('mayMode', p, chance(3));
+    this.put('counts', p, chance(2));
+    this.put('startsItself', p, 1 - chance(5));
+    this.put('background', p, chance(2));
+    this.put('quota', p, 64 + pick(3) * 40);
+    this.put('rank', p, this.np - p);
+    for (const nobody of ['manager', 'auditor']) this.put(nobody, p, -1);
+    this.put('memoryBase', p, 16 * p);
+    this.put('memoryFrames', p, pick(9));
+    this.put('beatPeriod', p, pick(3) * 5);
+    this.put('hmBudget', p, pick(3));
+    this.put('hmPeriod', p, 1 + pick(40));
+    this.put('hmDelay', p, pick(3));
+    this.put('hmMax', p, 2 + pick(4));
+    const codes = this.#number('MAX_CODES');
+    for (let c = 0; c < codes; c++) {
+      const actions = ['HM_IGNORE', 'HM_DELIVER', 'HM_WARM', 'HM_COLD', 'HM_HALT', 'HM_IGNORE', 'HM_DELIVER'];
+      if (at(this.k, 'mayMode')[p] === 1) actions.push('HM_MODE');
+      if (at(this.k, 'mayShutDown')[p] === 1) actions.push('HM_SHUTDOWN');
+      const action = this.#number(actions[pick(actions.length)]);
+      const isGone = c === this.#number('FAULT_EXIT') && action < this.#number('HM_WARM');
+      this.put('hmAction', p * codes + c, isGone ? this.#number('HM_WARM') : action);
+    }
+  }
+  /** Two partitions, the first with the lower number. */
+  #pair(): [number, number] {
+    const from = this.pick(this.np - 1);
+    return [from, from + 1 + this.pick(this.np - 1 - from)];
+  }
+  #either(): [number, number] {
+    const [a, b] = this.#pair();
+    return this.pick(2) === 0 ? [a, b] : [b, a];
+  }
+  #allow(p: number, q: number, flow: string, shown: number): void {
+    const row = p * this.#number('MAX_PARTITIONS') + q;
+    if (at(this.k, 'policy')[row] !== 0) return;
+    this.put('policy', row, this.#number(flow));
+    this.put('shown', row, shown);
+  }
+  readonly #handles: number[] = [0, 0, 0, 0];
+  #handle(p: number, kind: string, object: number, mask = 0): number {
+    const h = this.#handles[p]++;
+    const row = p * this.#number('MAX_HANDLES') + h;
+    this.put('handleKind', row, this.#number(kind));
+    this.put('handleObject', row, object);
+    this.put('handleMask', row, mask);
+    return h;
+  }
+  #next(count: string): number {
+    const n = Number(this.k[count]);
+    this.k[count] = n + 1;
+    return n;
+  }
+  #stream(): void {
+    const [from, to] = this.#either();
+    const s = this.#next('ns');
+    this.put('streamFrom', s, from);
+    this.put('streamTo', s, to);
+    this.put('streamBase', s, 1000 + 4 * s);
+    this.put('streamFrames', s, 2);
+    for (const [p, q, table] of [
       [from, to, 'streamFromEnd'],
       [to, from, 'streamToEnd'],
     ] as const) {
-      const e = at(k, 'ends')[p]++;
-      at(k, end)[s] = e;
-      at(k, 'endStream')[p * maxEnds + e] = s;
-      at(k, 'joined')[p * maxPartitions + q] = e + 1;
+      const e = at(this.k, 'ends')[p]++;
+      this.put(table, s, e);
+      this.put('endStream', p * this.#number('MAX_ENDS') + e, s);
+      at(this.k, 'joined')[p * this.#number('MAX_PARTITIONS') + q] |= 1 << e;
+      this.#allow(p, q, 'FLOW_STREAM', e);
     }
   }
-  return k;
+  #port(): void {
+    const kind = ['PORT_BLOCK', 'PORT_DROP', 'PORT_CALL'][this.pick(3)];
+    const isCall = kind === 'PORT_CALL';
+    const [from, to] = isCall ? this.#pair() : this.#either();
+    const c = this.#next('nports');
+    this.put('portKind', c, this.#number(kind));
+    this.put('portFrom', c, from);
+    this.put('portTo', c, to);
+    this.put('portCapacity', c, isCall ? 1 : 1 + this.pick(3));
+    this.put('portBytes', c, 8);
+    this.put('portQuota', c, this.pick(3));
+    this.put('portWithin', c, 1 + this.pick(9));
+    this.#handle(from, isCall ? 'H_CALL' : 'H_SEND', c);
+    this.#handle(to, isCall ? 'H_SERVE' : 'H_RECEIVE', c);
+    this.#allow(from, to, 'FLOW_PORT', c);
+    if (kind !== 'PORT_DROP') this.#allow(to, from, 'FLOW_PORT', c);
+  }
+  #sample(): void {
+    const [from, to] = this.#either();
+    const m = this.#next('nsamples');
+    this.put('sampleFrom', m, from);
+    this.put('sampleBytes', m, 8);
+    this.put('sampleRefresh', m, this.pick(9));
+    this.put('sampleReader', m * this.#number('MAX_PARTITIONS') + to, 1);
+    this.#handle(from, 'H_WRITE', m);
+    this.#handle(to, 'H_READ', m);
+    this.#allow(from, to, 'FLOW_SAMPLE', m);
+  }
+  #right(): void {
+    const [p, q] = this.#either();
+    const what = this.pick(3);
+    if (what === 0) this.#allow(p, q, 'FLOW_HANDLE', this.#handle(p, 'H_SIGNAL', q, 7));
+    if (what === 1 && at(this.k, 'auditor')[q] === -1) {
+      this.put('auditor', q, p);
+      this.#allow(q, p, 'FLOW_AUDIT', 0);
+    }
+    if (what === 2 && at(this.k, 'manager')[q] === -1) {
+      this.put('manager', q, p);
+      this.#allow(p, q, 'FLOW_HANDLE', this.#handle(p, 'H_MANAGE', q));
+      if (this.pick(2) === 0) this.#allow(q, p, 'FLOW_WATCH', 0);
+    }
+  }
+  /** What a partition reads lies together. */
+  #slots(): void {
+    at(this.k, 'slotOwner').fill(-1);
+    let slot = 0;
+    const give = (owner: number, row: number): void => {
+      this.put('slotOwner', slot, owner);
+      this.put('slotRow', slot, row);
+      slot += 1;
+    };
+    for (let p = 0; p < this.np; p++) {
+      this.put('slotFirst', p, slot);
+      for (let c = 0; c < Number(this.k['nports']); c++) {
+        const [from, to, capacity] = ['portFrom', 'portTo', 'portCapacity'].map((t) => at(this.k, t)[c]);
+        for (let i = 0; to === p && i < capacity; i++) {
+          const row = c * this.#number('MAX_DEPTH') + i;
+          this.put('slotOf', row, slot);
+          give(p, row);
+        }
+        if (from === p && at(this.k, 'portKind')[c] === this.#number('PORT_CALL')) {
+          this.put('replySlot', c, slot);
+          give(p, this.#number('POSITIONS') + c);
+        }
+      }
+      this.put('slotEnd', p, slot);
+    }
+  }
+  #schedules(): void {
+    const [nmodes, ncores] = [1 + this.pick(2), 1 + this.pick(2)];
+    this.k['nmodes'] = nmodes;
+    this.k['ncores'] = ncores;
+    for (let m = 0; m < nmodes; m++) {
+      const length = 2 + this.pick(6);
+      this.put('frameLength', m, length);
+      for (let core = 0; core < ncores; core++) {
+        const row = m * this.#number('MAX_CORES') + core;
+        this.put('scheduleFirst', row, Number(this.k['nwindows']));
+        for (let from = 0; from < length;) {
+          const to = Math.min(length, from + 1 + this.pick(4));
+          const w = this.#next('nwindows');
+          this.put('winPart', w, this.pick(this.np + 1) - 1);
+          this.put('winStart', w, from);
+          this.put('winEnd', w, to);
+          this.put('winSchedule', w, row);
+          from = to;
+        }
+        this.put('scheduleEnd', row, Number(this.k['nwindows']));
+      }
+    }
+    for (let p = 0; p < this.np; p++) this.put('hmMode', p, this.pick(nmodes));
+  }
+}
+export function randomPlan(code: Code, pick: (n: number) => number): Kernel {
+  return new PlanMaker(code, pick).make();
 }
 
 export interface Step {
@@ -60,23 +232,56 @@ export interface Step {
   readonly result: unknown;
 }
 
-/** Runs of 40 actions each. */
+/** Actions of a run. */
+const STEPS = 120;
+
+/** Operations on an object behind a handle of this kind. */
+const USES: Readonly<Record<string, readonly string[]>> = {
+  H_SEND: ['SEND', 'SEND', 'STATUS'],
+  H_RECEIVE: ['RECEIVE', 'RECEIVE', 'STATUS'],
+  H_WRITE: ['WRITE'],
+  H_READ: ['READ', 'STATUS'],
+  H_SIGNAL: ['SIGNAL'],
+  H_CALL: ['CALL', 'STATUS'],
+  H_SERVE: ['FETCH', 'REPLY', 'STATUS'],
+  H_MANAGE: ['START', 'STOP', 'RESTART', 'STATUS'],
+};
+/** A handle that there is, and an operation on it: by chance alone it would be rare. */
+function use(code: Code, k: Kernel, pick: (n: number) => number): { p: number; h: number; name: string } | undefined {
+  const [p, h] = [pick(Number(k['np'])), pick(3)];
+  const kind = at(k, 'handleKind')[p * Number(code['MAX_HANDLES']) + h];
+  const names = Object.entries(USES).find(([name]) => Number(code[name]) === kind)?.[1];
+  return names && { p, h, name: names[pick(names.length)] };
+}
+
+/** Runs of so many actions each. */
 export function* explore(program: Program, code: Code, runs: number, seed: number, copies = true): Generator<Step> {
   const pick = random(seed);
   const actions = actionsOf(program);
+  const operations = actions.filter((a) => a.op !== undefined);
   for (let run = 0; run < runs; run++) {
     const k = randomPlan(code, pick);
     if (code['boot'](k) !== Number(code['OK'])) throw new Error('boot refuses a plan that is well-formed');
     const np = Number(k['np']);
-    for (let i = 0; i < 40; i++) {
-      // Births end, mostly, and not everybody dies soon.
-      const favourite = ['HELLO', 'release', 'tick'][pick(6)];
-      const any = actions.filter((a) => !['died', 'stop'].includes(a.name) || pick(8) === 0);
-      const action = actions.find((a) => a.name === favourite) ?? any[pick(any.length)];
+    at(k, 'inp').forEach((_, w, inp) => {
+      inp[w] = pick(1000);
+    });
+    for (let i = 0; i < STEPS; i++) {
+      // Most of the time operations; partitions come up again, and the system does not end soon.
+      const favourite = ['loaded', 'loaded', 'stopped', 'stopped', 'work', 'work', 'tick', 'RESULT'][pick(24)];
+      const any = pick(4) === 0 ? actions.filter((a) => a.name !== 'stop' || pick(20) === 0) : operations;
+      const used = pick(2) === 0 ? use(code, k, pick) : undefined;
+      const action = actions.find((a) => a.name === (used?.name ?? favourite)) ?? any[pick(any.length)];
       const args = new Map(
         action.fn.parameters.slice(1).map((name): [string, number] => {
           if (name === 'op') return [name, typeof action.op === 'number' ? action.op : 99 + pick(9)];
-          return [name, name === 'p' ? pick(np + 1) - (pick(20) === 0 ? 1 : 0) : [0, 0, 0, 1, 1, 2, -1, 5000][pick(8)]];
+          if (name === 'p' && used !== undefined) return [name, used.p];
+          if (name === 'a0' && used !== undefined) return [name, used.h];
+          if (name === 'p') return [name, pick(20) === 0 ? [-1, np, 64][pick(3)] : pick(np)];
+          if (name === 'core') return [name, pick(20) === 0 ? [-1, 2, 8][pick(3)] : pick(2)];
+          if (name === 'n') return [name, [1, 1, 1, 2, 3, 0, 9][pick(7)]];
+          if (name === 'code') return [name, pick(17) - (pick(9) === 0 ? 1 : 0)];
+          return [name, [0, 0, 0, 1, 1, 2, 3, 4, 8, 9, -1, 5000][pick(12)]];
         }),
       );
       const before = copies ? structuredClone(k) : k;

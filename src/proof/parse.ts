@@ -44,6 +44,6 @@ export function readProgram(front: FrontEnd, sources: Sources): Program {
     file('core.ts', sources.core, []),
     file('spec.ts', sources.spec, ['./core.ts']),
     file('order.ts', sources.order, ['./core.ts']),
-    file('behaviour.ts', sources.behaviour, ['./core.ts']),
+    file('behaviour.ts', sources.behaviour, ['./core.ts', './order.ts']),
   ]);
 }

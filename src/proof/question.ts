@@ -73,6 +73,14 @@ function atPair(scan: Scan, factor: number, high: Term, low: Term, inRange: (tur
   if (scan.to.op === 'shl' && scan.to.args[1] === shift) by.set(slt(scan.row, scan.to), inRange(scan.to.args[0]));
   return replaced(scan.bad, by);
 }
+/** Of a * factor + b: a and b. */
+function apart(row: Term, factor: number): [Term, Term] | undefined {
+  if (row.op !== 'add') return undefined;
+  const isHigh = (t: Term) => t.op === 'shl' && valueOf(t.args[1]) === Math.log2(factor);
+  const [x, y] = row.args;
+  if (isHigh(x)) return [x.args[0], y];
+  return isHigh(y) ? [y.args[0], x] : undefined;
+}
 /** n * factor has no more than 32 bits. */
 const fits = (n: Term, factor: number): Term => and(sle(word(0), n), sle(n, word(Math.floor(0x7fff_ffff / factor))));
 const isPair = (high: Term, low: Term, factor: number): Term =>
@@ -219,15 +227,22 @@ export class Question {
       const isFound = this.#known.get(found) ?? found;
       this.assume(implies(and(reached, isFound), substitute(bad, row, witness)));
       const none = and(reached, not(isFound));
-      const at = (high: Term, low?: Term) => {
-        if (low === undefined || pairs === undefined) {
+      const at = (high: Term, low?: Term): Term => {
+        if (pairs === undefined)
+          return implies(and(none, sle(from, high), slt(high, to)), not(substitute(bad, row, high)));
+        const { factor } = pairs;
+        if (low === undefined) {
+          // A row that is put together is taken apart again at once, not by the solver.
+          const parts = apart(high, factor);
+          if (parts !== undefined) return at(...parts);
           return implies(and(none, sle(from, high), slt(high, to)), not(substitute(bad, row, high)));
         }
-        const { factor } = pairs;
         const inRange = (n: Term) => and(slt(high, n), fits(n, factor));
         return implies(and(none, isPair(high, low, factor)), not(atPair({ ...scan, bad }, factor, high, low, inRange)));
       };
-      if (none !== FALSE) this.#facts.push({ domains, pairs, table: undefined, range: { from, to }, at });
+      // Of pairs, if there is no table with a row for each.
+      const both = domains.size === 0 ? pairs : undefined;
+      if (none !== FALSE) this.#facts.push({ domains, pairs: both, table: undefined, range: { from, to }, at });
     }
   }
   /** That a scan finds nothing, of one row. */

@@ -51,7 +51,9 @@ export const isUntouched = (table: string, after: State, before: State): boolean
 
 /** behaviour.ts has a word on the action. */
 export function isSpecified(program: Program, action: Action): boolean {
-  return [...program.functions.keys()].some((name) => name.startsWith(`${action.name}_`));
+  return [...program.functions.values()].some(
+    (fn) => fn.file.name === 'behaviour.ts' && fn.name.startsWith(`${action.name}_`),
+  );
 }
 
 /** What the theorems of one action have in common. */
@@ -71,7 +73,11 @@ export class Setting {
     this.fields = [...program.fields.keys()].filter((f) => !plan(f));
   }
   execution(label: string): Execution {
-    return new Execution(this.program, label);
+    const execution = new Execution(this.program, label);
+    if (this.action?.op === 'other') {
+      for (const [, number] of operationsOf(this.program)) execution.unequal.add(eq(wordVar('op'), word(number)));
+    }
+    return execution;
   }
   /** Value of a function of spec.ts. */
   spec(name: string, ...args: readonly (Term | State)[]): Term {
@@ -179,9 +185,7 @@ export class Setting {
     const execution = this.execution(label);
     if (op === 'other') {
       for (const [, number] of operationsOf(this.program)) {
-        const isThis = eq(wordVar('op'), word(number));
-        this.q.assume(not(isThis));
-        execution.unequal.add(isThis);
+        this.q.assume(not(eq(wordVar('op'), word(number))));
       }
     }
     const result = execution.call(fn.name, argumentsOf(this.#given, after));
@@ -196,14 +200,9 @@ export class Setting {
   /** What behaviour.ts says of `name` (at `row`) after the action: the same as before, if nothing. */
   expected(name: string, before: State, row?: Term): Term {
     const { name: action, fn } = this.#given;
-    const says = `${action}_${name}`;
-    if (!this.program.functions.has(says)) {
-      // Scratch: what is not spoken of is not as before, but as always.
-      if (this.program.functions.has(`otherwise_${name}`)) return this.spec(`otherwise_${name}`, before);
-      return row === undefined ? before.field(name) : before.cell(name, row);
-    }
-    const args = fn.parameters.slice(1).filter((p) => p !== 'op');
-    return this.spec(says, before, ...args.map((p) => wordVar(p)), ...(row === undefined ? [] : [row]));
+    const says = [`${action}_${name}`, `${fn.name}_${name}`].find((f) => this.program.functions.has(f));
+    if (says !== undefined) return this.about(says, before, undefined, undefined, row);
+    return row === undefined ? before.field(name) : before.cell(name, row);
   }
   /** The action's own parameter. */
   parameter(name: string): Term | undefined {
@@ -229,14 +228,20 @@ export class Setting {
     const any = State.any(this.program, 'S', isPlan(this.program));
     return this.spec(`vis_${name}`, any, wordVar('anybody'), ...row);
   }
-  /** A function of order.ts: its parameters by name, those that are not the action's any number. */
-  about(name: string, before: State, after: State, result: Term | undefined): Term {
+  /**
+   * A function of order.ts or behaviour.ts, which names what it needs: the state (first), the state `after`, the `result`, a
+   * row (`i`), parameters of the action. All others are any number.
+   */
+  about(name: string, before: State, after?: State, result?: Term, row?: Term): Term {
+    const { fn, op } = this.#given;
     const parameters = this.program.functions.get(name)?.parameters ?? [];
     const args = parameters.map((parameter, i): Term | State => {
       if (i === 0) return before;
-      if (parameter.replace('_', '') === 'after') return after;
-      if (parameter === 'result') return result ?? FALSE;
-      return wordVar(this.#given.fn.parameters.includes(parameter) ? parameter : `any.${parameter}`);
+      if (parameter.replace('_', '') === 'after' && after !== undefined) return after;
+      if (parameter === 'result' && result !== undefined) return result;
+      if (parameter === 'i' && row !== undefined) return row;
+      if (parameter === 'op' && typeof op === 'number') return word(op);
+      return wordVar(fn.parameters.includes(parameter) ? parameter : `any.${parameter}`);
     });
     return this.spec(name, ...args);
   }

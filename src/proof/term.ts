@@ -148,7 +148,12 @@ function eqChoices(a: Term, b: Term): Term {
 export function slt(a: Term, b: Term): Term {
   if (a === b) return FALSE;
   const [x, y] = [valueOf(a), valueOf(b)];
-  return x !== undefined && y !== undefined ? bool(x < y) : make('slt', 'bool', [a, b]);
+  if (x !== undefined && y !== undefined) return bool(x < y);
+  // As for eq: a choice among constants becomes a condition.
+  const isChoice = (t: Term) => t.op === 'ite' && t.args.slice(1).some((part) => valueOf(part) !== undefined);
+  if (y !== undefined && isChoice(a)) return ite(a.args[0], slt(a.args[1], b), slt(a.args[2], b));
+  if (x !== undefined && isChoice(b)) return ite(b.args[0], slt(a, b.args[1]), slt(a, b.args[2]));
+  return make('slt', 'bool', [a, b]);
 }
 export const sle = (a: Term, b: Term): Term => not(slt(b, a));
 

@@ -74,9 +74,10 @@ export const THEOREMS: readonly Theorem[] = [
         if (i === 0 && takesState(fn)) return s;
         return i === 1 && name.endsWith('after') ? after : wordVar(name);
       });
-      const table = fn.name.replace(/^[a-zA-Z]+_/, '');
+      const table = fn.name.slice(fn.name.lastIndexOf('_') + 1);
       const row = args.at(-1);
-      const known = x.program.tables.has(table) && row !== undefined && !(row instanceof State);
+      const isOfCell = /^(vis|see|may|blank)_/.test(fn.name) || fn.file.name === 'behaviour.ts';
+      const known = isOfCell && x.program.tables.has(table) && row !== undefined && !(row instanceof State);
       execution.call(fn.name, args);
       x.q.assumeScans(execution);
       for (const { goal, what, where } of execution.obligations) {
@@ -154,10 +155,14 @@ export const THEOREMS: readonly Theorem[] = [
     if (!x.isSpecified) return;
     const { after, result } = x.run(s, 'run');
     if (result !== undefined) x.q.goalEqual('result', result, x.expected('result', s));
-    for (const f of x.fields) x.q.goal(f, eq(after.field(f), x.expected(f, s)));
+    for (const f of x.fields) x.q.goal(f, eq(after.field(f), x.expected(f, s)), after.field(f) === s.field(f));
     for (const t of x.tables) {
       const i = wordVar(`row.${t}`);
-      x.q.goal(t, implies(x.q.inTable(t, i), eq(after.cell(t, i), x.expected(t, s, i))));
+      const wanted = x.expected(t, s, i);
+      const untouched = isUntouched(t, after, s);
+      // Of what goes out, only what does is spoken of.
+      const counts = x.program.functions.has(`output_${t}`) ? slt(i, x.spec(`output_${t}`, after)) : TRUE;
+      x.q.goal(t, implies(and(x.q.inTable(t, i), counts), eq(after.cell(t, i), wanted)), untouched);
     }
   }),
   ofAction('WINDOW', 'without a window of its caller, and not of the background, a call changes nothing', (x, s) => {

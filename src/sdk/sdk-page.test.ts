@@ -1,7 +1,7 @@
 // docs/sdk.md: its reference is that of the sources, and its examples run.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -22,15 +22,35 @@ const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-sdk-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const examples = examplesOf(page);
-test('the page has its examples', () => assert.equal(examples.length, 6));
+const projectOf = (i: number): string => path.join(folder, String(i));
+const install = (name: string): void => {
+  mkdirSync(path.dirname(path.join(folder, 'node_modules', name)), { recursive: true });
+  symlinkSync(
+    path.join(ROOT, name === 'virtsec' ? '.' : `node_modules/${name}`),
+    path.join(folder, 'node_modules', name),
+    'junction',
+  );
+};
+
+test('the page has its examples, and their types are right', () => {
+  assert.equal(examples.length, 6);
+  for (const name of ['virtsec', '@types', 'undici-types']) install(name);
+  for (const [i, { files }] of examples.entries()) {
+    mkdirSync(projectOf(i));
+    for (const [file, text] of files) writeFileSync(path.join(projectOf(i), file), text);
+  }
+  cpSync(path.join(ROOT, 'templates/app/tsconfig.json'), path.join(folder, 'tsconfig.json'));
+  writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
+  writeFileSync(path.join(folder, 'tsconfig.examples.json'), '{ "extends": "./tsconfig.json", "include": ["*/*.ts"] }');
+  const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
+  const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.examples.json'], { cwd: folder, encoding: 'utf8' });
+  assert.equal(result.status, 0, result.stdout);
+});
 
 for (const [i, { files }] of examples.entries()) {
   const name = [...files.keys()].find((file) => file.endsWith('.test.ts')) ?? '';
   test(`example: ${name}`, (t) => {
-    const project = path.join(folder, String(i));
-    mkdirSync(path.join(project, 'node_modules'), { recursive: true });
-    symlinkSync(ROOT, path.join(project, 'node_modules/virtsec'), 'junction');
-    for (const [file, text] of files) writeFileSync(path.join(project, file), text);
+    const project = projectOf(i);
     for (const file of files.keys()) {
       if (!file.endsWith('.c')) continue;
       const lacking = compileC(path.join(project, file), path.join(project, file.replace('.c', '.wasm')));

@@ -187,6 +187,9 @@ test('a missed heartbeat and a raised fault lead to what the plan says', async (
       await time.sleep(15);
     }
     if (self.startKind === 'boot') await time.sleep(50);
+    const told = health.wait();
+    await health.raise(3);
+    await log('waited for ' + (await told) + ', then ' + (await health.wait({ within: 1 })));
     await health.raise(3);
     await log(\`faults \${await health.faults()}\`);
   `;
@@ -200,7 +203,11 @@ test('a missed heartbeat and a raised fault lead to what the plan says', async (
   );
   await bed.until(() => bed.endings('app').length === 2);
   assert.deepEqual(bed.log('app').slice(0, 1), ['boot, beat every 20000 us']);
-  assert.deepEqual(bed.log('app').slice(-2), ['warm, beat every 20000 us', `faults ${1 << (8 + 3)}`]);
+  assert.deepEqual(bed.log('app').slice(-3), [
+    'warm, beat every 20000 us',
+    `waited for ${1 << (8 + 3)}, then 0`,
+    `faults ${1 << (8 + 3)}`,
+  ]);
   assert.deepEqual(
     bed.endings('app').map(({ by }) => by),
     ['fault', 'exit'],

@@ -51,25 +51,26 @@ function show(before: SystemSummary, now: SystemSummary): string {
     p.name,
     stateText(p),
     `${p.cpuPercent} %`,
+    p.plannedPercent === undefined ? '-' : `${p.plannedPercent} %`,
     p.memoryBytes === undefined ? '-' : bytesText(p.memoryBytes),
     String(Math.max(0, p.starts - 1)),
     String(p.faults),
     String(p.denied),
   ]);
-  const head = ['PARTITION', 'STATE', 'CPU', 'MEMORY', 'RESTARTS', 'FAULTS', 'DENIED'];
+  const head = ['PARTITION', 'STATE', 'CPU', 'PLAN', 'MEMORY', 'RESTARTS', 'FAULTS', 'DENIED'];
   return `${system}  pid ${pid}, ${Math.round(seconds)} s\n${table([head, ...rows])}${windowsText(windows)}`;
 }
 
 /** How late windows begin, of all since the start. */
 function windowsText(view: WindowsView | undefined): string {
   if (view === undefined) return '';
-  const { windows, late, maxMicros, bestEffort } = view;
+  const { windows, missed, late, maxMicros, bestEffort } = view;
   const kind = bestEffort === undefined ? 'real-time' : `best effort (${bestEffort})`;
   const quantile = (share: number): number => {
     let left = windows * share;
     const bucket = late.findIndex((n) => (left -= n) <= 0);
     return 2 ** Math.max(0, bucket);
   };
-  const begins = `late: half under ${quantile(0.5)} us, 99 % under ${quantile(0.99)} us, at most ${maxMicros} us`;
+  const begins = `late: half under ${quantile(0.5)} us, 99 % under ${quantile(0.99)} us, at most ${maxMicros} us; ${missed} missed`;
   return `windows: ${kind}; ${windows} so far${windows === 0 ? '' : `, ${begins}`}\n`;
 }

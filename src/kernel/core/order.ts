@@ -151,7 +151,7 @@ export function blank_sampleData(_k: Kernel, _p: number, _row: number): boolean 
 
 // ---- queues -----------------------------------------------------------------------------------------------------------
 /** The slot of the message at place `i` of port `c`, counted from the oldest. */
-function slotInQueue(k: Kernel, c: number, i: number): number {
+export function slotInQueue(k: Kernel, c: number, i: number): number {
   const place = k.head[c] + i;
   return k.slotOf[c * MAX_DEPTH + (place < k.portCapacity[c] ? place : place - k.portCapacity[c])];
 }

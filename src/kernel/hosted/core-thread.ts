@@ -130,10 +130,11 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     tellEnd(p) {
       Atomics.store(pages[p], W_STOPPING, 1);
     },
-    switchWindow(from, to, at) {
+    switchWindow(from, to, at, missed) {
       if (from >= 0 && !supervisor.isIn(from)) signalThreads(from, SIGSTOP);
       if (to >= 0) signalThreads(to, SIGCONT);
       lateness.add(now() - at);
+      if (missed && from >= 0) lateness.miss();
     },
     tell(event: CoreEvent) {
       if (isBounded(event)) {
@@ -220,7 +221,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     if (spinMs > 0 && now() >= next - spinMs) while (now() < next);
     if (lateness.windows > 0 && time >= reportAt) {
       reportAt = time + REPORT_MS;
-      mechanism.tell({ event: 'windows', ...lateness.report() });
+      mechanism.tell({ event: 'windows', mode: supervisor.mode, ...lateness.report() });
     }
   }
 }

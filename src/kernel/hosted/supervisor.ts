@@ -22,8 +22,11 @@ export interface Mechanism {
   wake(p: number, news: number, dead: number): void;
   /** The system ends: p is to finish. */
   tellEnd(p: number): void;
-  /** A window of `from` has ended and one of `to` begun (-1: nobody's), at that time (CLOCK_MONOTONIC in ms). */
-  switchWindow(from: number, to: number, at: number): void;
+  /**
+   * A window of `from` has ended and one of `to` begun (-1: nobody's), at that time (CLOCK_MONOTONIC in ms). `missed`: that of `from`
+   * had only just begun, because this turn came too late for all of it.
+   */
+  switchWindow(from: number, to: number, at: number, missed: boolean): void;
   tell(event: CoreEvent): void;
 }
 
@@ -31,10 +34,12 @@ export interface Mechanism {
 export type CoreEvent =
   /** `weakness`: why windows are best effort; absent: they are not, or there are none. */
   | { readonly event: 'ready'; readonly weakness?: string }
-  /** How late windows began so far (windows.ts, Lateness). */
+  /** How late windows began so far (windows.ts, Lateness), and the mode of the schedule. */
   | {
       readonly event: 'windows';
+      readonly mode: number;
       readonly windows: number;
+      readonly missed: number;
       readonly late: readonly number[];
       readonly maxMicros: number;
     }
@@ -128,6 +133,10 @@ export class Supervisor {
     this.#faultCode = new Int8Array(k.np).fill(-1);
     this.#told = new Uint8Array(k.np);
     this.#hasWindows = hasWindows(k);
+  }
+
+  get mode(): number {
+    return this.#k.mode;
   }
 
   /** Whether p may run now. */
@@ -304,6 +313,7 @@ export class Supervisor {
   /** Brings the core's time up to `now`: before calls that came meanwhile, or what they read and wait for is of the past. */
   advance(now: number): void {
     const k = this.#k;
+    this.#began.fill(0);
     for (let turns = 0, lag = this.#lag(now); lag >= 1 && turns < TICKS_PER_TURN; turns++) {
       const n = Math.min(lag, core.untilSwitch(k));
       for (let c = 0; c < k.ncores; c++) this.#before[c] = k.winPart[k.curWin[c]];
@@ -314,12 +324,16 @@ export class Supervisor {
       for (let c = 0; c < k.ncores; c++) {
         if (core.takeSwitch(k, c) === 0) continue;
         const to = k.winPart[k.curWin[c]];
-        if (to !== this.#before[c])
-          this.#mechanism.switchWindow(this.#before[c], to, this.#origin + this.#ticks * this.#tickMs);
+        if (to === this.#before[c]) continue;
+        const at = this.#origin + this.#ticks * this.#tickMs;
+        this.#mechanism.switchWindow(this.#before[c], to, at, this.#began[c] === 1);
+        this.#began[c] = 1;
       }
     }
   }
   readonly #before = new Int32Array(core.MAX_CORES);
+  /** By core: 1, its window began in this turn. */
+  readonly #began = new Uint8Array(core.MAX_CORES);
 
   #makeAgain(): void {
     this.#anyAgain = false;

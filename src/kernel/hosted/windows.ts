@@ -4,6 +4,7 @@
 // spins to the edge; without them the host's other work takes time from windows, and that is reported.
 import { readFileSync, readdirSync } from 'node:fs';
 import * as core from '../core/core.ts';
+import type { CoreEvent } from './supervisor.ts';
 import { EINVAL, PR, SIGCHLD, addressOf, must, systemCall } from './linux.ts';
 
 const SCHED_FIFO = 1;
@@ -81,11 +82,14 @@ export function ignoreStops(): void {
   must('rt_sigaction', SIGCHLD, addressOf(action), 0, 8);
 }
 
+type WindowsReport = Extract<CoreEvent, { readonly event: 'windows' }>;
+
 /** How late windows began: counts by powers of two of microseconds, the last one of all that were later. */
 export class Lateness {
   static readonly BUCKETS = 20;
   readonly #counts = new Int32Array(Lateness.BUCKETS);
   #windows = 0;
+  #missed = 0;
   #max = 0;
 
   /** In milliseconds. */
@@ -98,12 +102,17 @@ export class Lateness {
     if (micros > this.#max) this.#max = micros;
   }
 
+  /** A window has passed before it could begin. */
+  miss(): void {
+    this.#missed += 1;
+  }
+
   get windows(): number {
     return this.#windows;
   }
 
   /** `late[i]`: windows that began less than 2^i microseconds late, and not less than half of that. */
-  report(): { readonly windows: number; readonly late: readonly number[]; readonly maxMicros: number } {
-    return { windows: this.#windows, late: [...this.#counts], maxMicros: Math.round(this.#max) };
+  report(): Omit<WindowsReport, 'event' | 'mode'> {
+    return { windows: this.#windows, missed: this.#missed, late: [...this.#counts], maxMicros: Math.round(this.#max) };
   }
 }

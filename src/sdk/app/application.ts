@@ -167,6 +167,10 @@ export class Health {
   async faults(): Promise<number> {
     return (await this.#kernel.call(OP_FAULTS, 0xffff)).words[0];
   }
+  /** Waits for such a fault, and takes it. 0: none in the time given in `within`. */
+  async wait(patience: Patience = {}): Promise<number> {
+    return (await this.#kernel.until(async () => (await this.faults()) || undefined, patience)) ?? 0;
+  }
 }
 
 /** `mode`: modes of the schedule (`may: { switch }`). */

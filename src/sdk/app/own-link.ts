@@ -21,9 +21,12 @@ const copyOf = (bytes: Uint8Array): Uint8Array => {
   copy.set(bytes);
   return copy;
 };
+const scratch = new Uint8Array(65536);
+
 /** The host reads and writes bytes only here, where nothing of the application's own stands in between. */
 function filled(into: Uint8Array, fill: (buffer: Uint8Array) => number): number {
-  const buffer = new Uint8Array(into.length);
+  const { length } = into;
+  const buffer = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length);
   const count = guarded(() => fill(buffer));
   if (count > 0) into.set(buffer.subarray(0, count));
   return count;
