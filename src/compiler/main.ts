@@ -1,5 +1,5 @@
 // node src/compiler/main.ts image FILE... -o OUT [--flat] [--listing] [--check]
-// node src/compiler/main.ts validate FILE... [--roots=NAME,...] [--only=NAME,...] [--solver=z3] [--mutate=N] [--seed=N]
+// node src/compiler/main.ts validate FILE... [--roots=NAME,...] [--only=NAME,...] [--solver=z3] [--certify] [--mutate=N] [--seed=N]
 // node src/compiler/main.ts compile FILE... --roots=NAME,... -o OUT [--base=ADDRESS] [--listing] [--check]
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -20,7 +20,7 @@ import type { SolverName } from '../proof/solver.ts';
 const USAGE = `usage: node src/compiler/main.ts image FILE... -o OUT [--flat] [--listing] [--check]
        node src/compiler/main.ts compile FILE... --roots=NAME,... -o OUT [--base=ADDRESS] [--flat] [--listing] [--check]
        node src/compiler/main.ts validate FILE... [--roots=NAME,...] [--only=NAME,...] [--solver=wasm|z3|cvc5]
-            [--mutate=N] [--seed=N]
+            [--certify] [--mutate=N] [--seed=N]
 `;
 /** Seconds for one question; for one about code that is wrong. */
 const LIMIT = 120;
@@ -39,6 +39,7 @@ interface ValidateOptions {
   readonly solver: SolverName;
   readonly mutate: number;
   readonly seed: number;
+  readonly certify: boolean;
 }
 /** Exported functions, without the predicates of the core's validator: those are built into what asks them. */
 function exportedBy(files: readonly SourceFile[]): string[] {
@@ -49,7 +50,7 @@ async function validate(files: readonly SourceFile[], options: ValidateOptions):
   const begun = performance.now();
   const asm = new Assembler();
   const compilation = compileInto(asm, files, { roots: options.roots });
-  const validation = new Validation(compilation, asm.link(RAM));
+  const validation = new Validation(compilation, asm.link(RAM), options.certify);
   const names = options.only ?? compilation.functions;
   const solve = await solver(options.solver, options.mutate > 0 ? LIMIT_MUTATED : LIMIT);
   let wrong = 0;
@@ -59,6 +60,11 @@ async function validate(files: readonly SourceFile[], options: ValidateOptions):
     const counts = `${v.instructions} instructions, ${v.joins} joins, ${v.goals} goals, ${v.asked} asked`;
     const result = v.refused === undefined ? 'proved ' : 'REFUSED';
     console.log(`${result} ${name.padEnd(16)} ${counts}, ${v.milliseconds.toFixed(0)} ms ${v.refused ?? ''}`);
+    if (!options.certify) continue;
+    const certified = await validation.certify(solve);
+    wrong += certified.wrong.length;
+    for (const w of certified.wrong) console.log(`  normal form: ${w}`);
+    console.log(`  normal form: ${certified.count - certified.wrong.length} of ${certified.count} rewritings proved`);
   }
   if (options.mutate > 0) {
     let refused = 0;
@@ -90,6 +96,7 @@ async function run(): Promise<void> {
       solver: { type: 'string', default: 'wasm' },
       mutate: { type: 'string', default: '0' },
       seed: { type: 'string', default: '1' },
+      certify: { type: 'boolean', default: false },
     },
   });
   const [command, ...paths] = positionals;
@@ -106,6 +113,7 @@ async function run(): Promise<void> {
       solver: name,
       mutate: Number(values.mutate),
       seed: Number(values.seed),
+      certify: values.certify,
     });
   } else if (command === 'image') {
     const image = buildImage(files, { check });

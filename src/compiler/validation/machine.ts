@@ -13,7 +13,7 @@ import type { MachineInstruction } from '../instructions.ts';
 import type { Copied, Path } from './paths.ts';
 import type { Address, Source } from './value.ts';
 
-const { sle, slt, word } = T;
+const { TRUE, sle, slt, word } = T;
 /** Bytes that one piece of a copy may have, beside its loop. */
 const MOST_ADDED = Array.from({ length: 64 }, (_, n) => n * 4);
 
@@ -181,7 +181,11 @@ export class MachineSide extends Loops {
       }
     }
     const whole = wholeOf(pieces);
-    if (whole !== undefined) return T.add(whole, total);
+    if (whole !== undefined) {
+      const sum = pieces.reduce((a, b) => T.add(a, b));
+      this.check(TRUE, T.eq(sum, whole), 'the pieces of a copy are the whole');
+      return T.add(whole, total);
+    }
     for (const piece of pieces) total = T.add(piece, total);
     return total;
   }

@@ -10,18 +10,28 @@ const conjuncts = (c: Term): readonly Term[] => (c === TRUE ? [] : c.op === 'and
 const isConstant = (t: Term): boolean => t.op === 'const';
 
 export class NormalForm {
-  /** Facts of the form a -> b by a, of which b is left out beside a in a disjunction of negations. */
-  readonly #weaker = new Map<Term, ReadonlySet<Term>>();
+  /** Given: the value implies the key; beside the key it says nothing in a disjunction. */
+  readonly #stronger = new Map<Term, Term>();
   readonly #known = new Map<Term, Term>();
-  /** Before and after, where they differ. */
-  readonly rewritings = new Map<Term, Term>();
+  /** Before and after, where they differ; undefined: nobody asks. */
+  readonly rewritings: Map<Term, Term> | undefined;
+  constructor(certify = false) {
+    this.rewritings = certify ? new Map() : undefined;
+  }
+  #note(before: () => Term, after: Term): Term {
+    if (this.rewritings !== undefined) {
+      const t = before();
+      if (t !== after) this.rewritings.set(t, after);
+    }
+    return after;
+  }
 
-  /** `a` implies every part of `b`. */
+  /** It is given that `b` implies `a`; both are no conjunctions or disjunctions. */
   assume(a: Term, b: Term): void {
-    this.#weaker.set(a, new Set(conjuncts(b)));
+    if (b.op !== 'and' && b.op !== 'or') this.#stronger.set(a, b);
   }
   facts(): Term[] {
-    return [...this.#weaker].map(([a, b]) => T.implies(a, T.and(...b)));
+    return [...this.#stronger].map(([a, b]) => T.implies(b, a));
   }
 
   of(root: Term): Term {
@@ -40,7 +50,7 @@ export class NormalForm {
       const args = t.args.map((a) => this.#known.get(a) ?? a);
       const result = this.#node(t, args);
       this.#known.set(t, result);
-      if (result !== t) this.rewritings.set(t, result);
+      if (result !== t) this.rewritings?.set(t, result);
     }
     return this.#known.get(root) ?? root;
   }
@@ -71,6 +81,9 @@ export class NormalForm {
     return T.not(c);
   }
   and(terms: readonly Term[]): Term {
+    return this.#note(() => T.and(...terms), this.#and(terms));
+  }
+  #and(terms: readonly Term[]): Term {
     const parts = new Set<Term>();
     for (const t of terms) {
       for (const c of conjuncts(t)) {
@@ -128,6 +141,9 @@ export class NormalForm {
     return T.and(...[...parts].toSorted(byId));
   }
   or(terms: readonly Term[]): Term {
+    return this.#note(() => T.or(...terms), this.#or(terms));
+  }
+  #or(terms: readonly Term[]): Term {
     let items: Set<Term>[] = [];
     for (const t of terms) {
       for (const d of t.op === 'or' ? t.args : [t]) {
@@ -141,9 +157,8 @@ export class NormalForm {
     }
     for (const item of items) {
       const [only] = item;
-      const weaker = item.size === 1 ? this.#weaker.get(only) : undefined;
-      if (weaker !== undefined)
-        items = items.filter((k) => k.size !== 1 || ![...k].some((x) => weaker.has(x) && x !== only));
+      const stronger = item.size === 1 ? this.#stronger.get(only) : undefined;
+      if (stronger !== undefined) items = items.filter((k) => k.size !== 1 || !k.has(stronger));
     }
     if (items.length === 0) return FALSE;
     if (items.length === 1) return this.and([...items[0]]);
@@ -173,12 +188,18 @@ export class NormalForm {
     return undefined;
   }
   less(a: Term, b: Term): Term {
+    return this.#note(() => T.slt(a, b), this.#less(a, b));
+  }
+  #less(a: Term, b: Term): Term {
     // An order between 0/1 values and their like is a condition.
     if (isConstant(b) && isChain(a)) return this.choice(a.args[0], this.less(a.args[1], b), this.less(a.args[2], b));
     if (isConstant(a) && isChain(b)) return this.choice(b.args[0], this.less(a, b.args[1]), this.less(a, b.args[2]));
     return T.slt(a, b);
   }
   equal(a: Term, b: Term): Term {
+    return this.#note(() => T.eq(a, b), this.#equal(a, b));
+  }
+  #equal(a: Term, b: Term): Term {
     const [constant, other] = isConstant(a) ? [a, b] : [b, a];
     if (T.valueOf(constant) === 0 && other.op === 'bxor') return this.equal(other.args[0], other.args[1]);
     if (isConstant(constant) && isChain(other)) {
@@ -191,6 +212,9 @@ export class NormalForm {
     return T.eq(a, b);
   }
   choice(test: Term, a: Term, b: Term): Term {
+    return this.#note(() => T.ite(test, a, b), this.#choice(test, a, b));
+  }
+  #choice(test: Term, a: Term, b: Term): Term {
     if (test.op === 'or' || test.op === 'not') return this.choice(this.not(test), b, a);
     if (test === TRUE) return a;
     if (test === FALSE) return b;
@@ -209,6 +233,11 @@ export class NormalForm {
   }
   /** `t` where all of `known` holds: choices that are decided by it are made. */
   under(t: Term, known: ReadonlySet<Term>, depth = 12): Term {
+    const after = this.#under(t, known, depth);
+    this.#note(() => T.or(...[...known].map((k) => T.not(k)), T.eq(t, after)), TRUE);
+    return after;
+  }
+  #under(t: Term, known: ReadonlySet<Term>, depth: number): Term {
     if (t.op !== 'ite' || depth === 0) return t;
     const [test, a, b] = t.args;
     const parts = conjuncts(test);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { solver } from '../../proof/solver.ts';
+import * as T from '../../proof/term.ts';
 import { Assembler } from '../assemble.ts';
 import { compileInto } from '../compile.ts';
 import { readSources } from '../source.ts';
@@ -18,10 +19,10 @@ const files = readSources([path.join(source, 'kernel/core/core.ts')]);
 const roots = Object.keys(await import('../../kernel/core/core.ts')).filter((n) => /^[a-z][A-Za-z]*$/.test(n));
 const solve = await solver('wasm', 10);
 
-function validation(compiler = { Assembler, compileInto }): Validation {
+function validation(compiler = { Assembler, compileInto }, certifies = false): Validation {
   const asm = new compiler.Assembler();
   const compilation = compiler.compileInto(asm, files, { roots });
-  return new Validation(compilation, asm.link(0x8000_0000));
+  return new Validation(compilation, asm.link(0x8000_0000), certifies);
 }
 const sizeOf = (v: Validation, name: string): number => v.range(name).to - v.range(name).from;
 /** Bytes. The largest functions are left to `npm run prove`. */
@@ -42,6 +43,23 @@ test('every function of the compiled core is its source', async () => {
   const v = validation();
   assert.ok(v.compilation.functions.length > 8);
   assert.deepEqual(await refusals(v), []);
+});
+
+test('every rewriting of the normal form is proved by the solver; a wrong one is not', async () => {
+  const v = validation({ Assembler, compileInto }, true);
+  const some = v.compilation.functions.filter((n) => sizeOf(v, n) < 400);
+  let count = 0;
+  for (const name of some) {
+    await v.function_(name, solve);
+    const certified = await v.certify(solve);
+    assert.deepEqual(certified.wrong, [], name);
+    count += certified.count;
+  }
+  assert.ok(count > 50, `only ${count} rewritings`);
+  const a = T.boolVar('a');
+  await v.function_(some[0], solve);
+  v.normal.rewritings?.set(T.or(a, T.boolVar('b')), a);
+  assert.equal((await v.certify(solve)).wrong.length, 1);
 });
 
 test('flipped bits are refused', async () => {

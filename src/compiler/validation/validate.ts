@@ -35,6 +35,9 @@ export interface Verdict {
   readonly refused: string | undefined;
 }
 
+/** Rewritings in one question. */
+const CERTIFIED_AT_ONCE = 100;
+
 interface Open {
   readonly goals: readonly { readonly term: Term; readonly what: string }[];
   readonly hypotheses: readonly Term[];
@@ -49,9 +52,13 @@ export class Validation {
   readonly code: (MachineInstruction | undefined)[];
   readonly #contracts = new Map<string, Callee>();
   readonly #places: Places;
+  readonly #certifies: boolean;
+  /** Of the last function. */
+  normal = new NormalForm();
 
-  /** Throws Refused when the layout is wrong. */
-  constructor(compilation: Compilation, linked: Linked) {
+  /** `certifies`: the normal form remembers its rewritings. Throws Refused when the layout is wrong. */
+  constructor(compilation: Compilation, linked: Linked, certifies = false) {
+    this.#certifies = certifies;
     this.compilation = compilation;
     this.linked = linked;
     const { unit, layout, functions } = compilation;
@@ -96,6 +103,27 @@ export class Validation {
     return { from, to };
   }
 
+  /**
+   * Asks the solver for every rewriting of the normal form that the last function needed. Returns how many there were, and
+   * those that are not proved.
+   */
+  async certify(solve: Solve): Promise<{ readonly count: number; readonly wrong: readonly string[] }> {
+    const { rewritings } = this.normal;
+    if (rewritings === undefined) throw new Error('the normal form was not asked to remember');
+    const goals = [...rewritings].map(([before, after]) => T.eq(before, after)).filter((g) => g !== T.TRUE);
+    const facts = this.normal.facts();
+    const wrong: string[] = [];
+    for (let n = 0; n < goals.length; n += CERTIFIED_AT_ONCE) {
+      const some = goals.slice(n, n + CERTIFIED_AT_ONCE);
+      const { verdict } = await solve([...facts, T.not(T.and(...some))]);
+      if (verdict === 'unsat') continue;
+      for (const goal of some) {
+        const one = await solve([...facts, T.not(goal)]);
+        if (one.verdict !== 'unsat') wrong.push(`${one.verdict}: ${T.show(goal)}`);
+      }
+    }
+    return { count: goals.length, wrong };
+  }
   async function_(name: string, solve: Solve): Promise<Verdict> {
     const begun = performance.now();
     const { from, to } = this.range(name);
@@ -153,7 +181,9 @@ export class Validation {
     });
     const source = new SourceSide(program, 'source', this.#contracts);
     const result = source.call(name, args);
-    const normal = new NormalForm();
+    const normal = new NormalForm(this.#certifies);
+    this.normal = normal;
+    // What is found lies in the range: where that is empty, nothing is.
     for (const scan of source.scans) {
       normal.assume(T.not(scan.found), normal.not(normal.of(T.slt(scan.from, scan.to))));
     }
