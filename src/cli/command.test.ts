@@ -77,6 +77,7 @@ test('every command has its help, by --help and by `help`', async () => {
       'test',
       'run',
       'check',
+      'stats',
       'plan',
       'key',
       'ps',

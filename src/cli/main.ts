@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   test: () => import('./commands/test.ts'),
   run: () => import('./commands/run.ts'),
   check: () => import('./commands/check.ts'),
+  stats: () => import('./commands/stats.ts'),
   plan: () => import('./commands/plan.ts'),
   key: () => import('./commands/key.ts'),
   ps: () => import('./commands/ps.ts'),

@@ -73,6 +73,8 @@ export interface PlanFileEntry {
   readonly path: string;
   /** What it must hash to, in hexadecimal; absent: not bound. */
   readonly sha256?: string;
+  /** Opened for writing as well; default: read-only. */
+  readonly writable?: boolean;
 }
 
 /** What of the host a driver holds. */

@@ -42,7 +42,7 @@ export interface CoreExports {
   mip(): bigint;
   mode_changed(): void;
   pmp_changed(): void;
-  tlb_ready(bank: number): void;
+  tlb_ready(bank: number, used: number): void;
   tlb_flush(): void;
   fetch_flush(): void;
   icache_flush(): void;
@@ -123,8 +123,12 @@ fn slice_length(most:i32):i32 {
 const loop: Source = {
   file: 'core/loop',
   text: `
+// Zihintpause: the hart spins. Its thread looks at the count behind the slice
+fn pause():void { st32(PAUSES, ld32(PAUSES) + 1); }
+
 fn run(most:i32):i32 {
   st32(STOP, 0);
+  st32(PAUSES, 0);
   st32(SLICE, 0);
   st32(FUEL, 0);
   st32(UNRETIRED, -1); // no instruction is running that \`retired\` would have to leave out
@@ -162,6 +166,7 @@ function constantsOf(layout: Layout, hart: number): Constants {
     ...at(layoutOf.WORD),
     ...at(layoutOf.HALF),
     ...at(layoutOf.MAILBOX),
+    ...at(layoutOf.COUNT),
     FRM: base + layoutOf.WORD.FFLAGS + 4,
     PMP_ADDRESS: base + layoutOf.PMP_ADDRESS,
     PMP_CONFIGURATION: base + layoutOf.PMP_CONFIGURATION,
@@ -178,6 +183,9 @@ function constantsOf(layout: Layout, hart: number): Constants {
     FETCH_S: base + layoutOf.FETCH_TLBS + layoutOf.FETCH_BYTES,
     FETCH_BYTES: layoutOf.FETCH_BYTES,
     FETCH_MASK: layoutOf.FETCH_ENTRIES - 1,
+    FETCH_LOCAL_LOG: base + layoutOf.FETCH_LOGS,
+    FETCH_OTHER_LOG: base + layoutOf.FETCH_LOGS + layoutOf.FETCH_LOG_BYTES,
+    FETCH_LOG_ENTRIES: layoutOf.FETCH_LOG_ENTRIES,
     BANK_U: tlbs,
     BANK_S: tlbs + 2 * tlbBytes,
     BANK_M: tlbs + 4 * tlbBytes,

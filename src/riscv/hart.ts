@@ -42,6 +42,22 @@ const BREAKPOINT: Stop = { why: 'breakpoint' };
 const SLICE = 16_384;
 const TICKS_PER_MILLISECOND = 10_000;
 
+/**
+ * PAUSE instructions of a slice after which the hart is seen to spin, most likely for one whose thread the host does not run
+ * (it has fewer processors free than the guest has harts): then the processor is given away for so many milliseconds, twice
+ * as many each further time.
+ */
+const SPINNING = 1024;
+const LEAST_REST = 0.05;
+const MOST_REST = 0.4;
+/**
+ * A thread that sleeps wakes some 50 us late. So WFI first looks for so many milliseconds whether an interrupt comes, twice as
+ * many after a wait that was short, half as many after a long one: none when the guest idles.
+ */
+const LEAST_LOOK = 0.01;
+const MOST_LOOK = 0.1;
+const SHORT_WAIT = 0.3;
+
 /** Register numbers as gdb counts them. */
 const PC = 32;
 const F0 = 33;
@@ -80,28 +96,37 @@ export class Hart {
   readonly #base: number;
   readonly #words: Int32Array;
   readonly #bits: BigInt64Array;
+  readonly #numbers: Float64Array;
   readonly #translator: Translator | undefined;
+  readonly #hasPeers: boolean;
+  /** Milliseconds: of the next rest of a spinning hart, and of the next look of a waiting one. */
+  #rest = LEAST_REST;
+  #look = 0;
 
   constructor(machine: Machine, index: number, bus: Bus) {
     const { layout, memory } = machine;
     this.index = index;
     this.#machine = machine;
+    this.#hasPeers = layout.harts > 1;
 
     this.#base = layout.hart[index].base;
     this.#words = new Int32Array(memory.buffer);
     this.#bits = new BigInt64Array(memory.buffer);
+    this.#numbers = new Float64Array(memory.buffer);
     this.x = new Int32Array(memory.buffer, this.#base + layoutOf.X, 64);
     const words = this.#words;
     const running = this.#mailbox('RUNNING');
     // Inside a bus call the hart answers no request, but it will before its next instruction: a fence need not wait.
     const imports: CoreImports = {
       bus_read: (address, size) => {
+        this.#count('DEVICE_READS');
         Atomics.store(words, running, 0);
         const value = bus.read(address, size as 1 | 2 | 4);
         Atomics.store(words, running, 1);
         return value;
       },
       bus_write: (address, size, value) => {
+        this.#count('DEVICE_WRITES');
         Atomics.store(words, running, 0);
         const taken = bus.write(address, size as 1 | 2 | 4, value);
         Atomics.store(words, running, 1);
@@ -142,8 +167,10 @@ export class Hart {
     this.#words[this.#half('COLD')] = 0;
     const { tlbs } = this.#machine.layout.hart[this.index];
     const { tlbBytes } = this.#machine.layout;
-    this.#core.tlb_ready(tlbs);
-    this.#core.tlb_ready(tlbs + 2 * tlbBytes);
+    const used = this.#words[this.#mailbox('TLBS_USED')];
+    this.#words[this.#mailbox('TLBS_USED')] = 1;
+    this.#core.tlb_ready(tlbs, used);
+    this.#core.tlb_ready(tlbs + 2 * tlbBytes, used);
     this.#core.pmp_changed();
     this.#core.mode_changed();
   }
@@ -158,18 +185,31 @@ export class Hart {
     const request = this.#mailbox('REQUEST');
     const running = this.#mailbox('RUNNING');
     const stop = this.#half('STOP');
+    const pauses = this.#half('PAUSES');
     let left = budget;
     Atomics.store(words, running, 1);
     try {
       for (;;) {
-        if (Atomics.load(words, request) !== 0 && this.#serve()) return KICKED;
-        if (left <= 0) return BUDGET;
+        if (Atomics.load(words, request) !== 0 && this.#serve()) {
+          this.#count('KICKS');
+          return KICKED;
+        }
+        if (left <= 0) {
+          this.#count('BUDGETS');
+          return BUDGET;
+        }
         left -= this.#core.run(Math.min(left, SLICE));
         this.#translator?.tick();
+        if (this.#hasPeers) {
+          if (words[pauses] >= SPINNING) this.#giveWay();
+          else this.#rest = LEAST_REST;
+        }
         switch (words[stop]) {
           case layoutOf.STOP_WFI:
+            this.#count('IDLES');
             return IDLE;
           case layoutOf.STOP_FIRMWARE:
+            this.#count('FIRMWARE_CALLS');
             return FIRMWARE_CALL;
           case layoutOf.STOP_BREAKPOINT:
             return BREAKPOINT;
@@ -178,15 +218,50 @@ export class Hart {
     } catch (error) {
       return { why: 'engine-error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     } finally {
+      this.#noteTranslator();
       Atomics.store(words, running, 0);
       Atomics.notify(words, request);
     }
+  }
+
+  #count(name: keyof typeof layoutOf.STATISTIC): void {
+    this.#numbers[(this.#base + layoutOf.STATISTIC[name]) >> 3]++;
+  }
+  #noteTranslator(): void {
+    if (!this.#translator) return;
+    const { statistics } = this.#translator;
+    const note = (name: keyof typeof layoutOf.STATISTIC, value: number): void => {
+      this.#numbers[(this.#base + layoutOf.STATISTIC[name]) >> 3] = value;
+    };
+    note('REGIONS', statistics.regions);
+    note('MODULES', statistics.modules);
+    note('DROPPED', statistics.dropped);
+    note('FLUSHES', statistics.flushes);
+    note('REGION_INSTRUCTIONS', statistics.instructions);
+    note('REGION_BYTES', statistics.bytes);
+    note('GENERATING', statistics.generating);
+    note('COMPILING', statistics.compiling);
+  }
+
+  /** The hart spins: lets other threads have the processor. */
+  #giveWay(): void {
+    const words = this.#words;
+    const running = this.#mailbox('RUNNING');
+    const bell = this.#mailbox('BELL');
+    const rung = Atomics.load(words, bell);
+    this.#count('RESTS');
+    // It will look at its requests before its next instruction: a fence need not wait.
+    Atomics.store(words, running, 0);
+    if (Atomics.load(words, this.#mailbox('REQUEST')) === 0) Atomics.wait(words, bell, rung, this.#rest);
+    Atomics.store(words, running, 1);
+    this.#rest = Math.min(MOST_REST, 2 * this.#rest);
   }
 
   /** Does what other threads asked for; true: a kick. */
   #serve(): boolean {
     const request = this.#mailbox('REQUEST');
     const asked = Atomics.exchange(this.#words, request, 0);
+    if (asked & (layoutOf.REQUEST_FENCE_TLB | layoutOf.REQUEST_FENCE_I)) this.#count('FENCES');
     if (asked & layoutOf.REQUEST_FENCE_TLB) {
       this.#core.tlb_flush();
       this.#core.fetch_flush();
@@ -292,8 +367,21 @@ export class Hart {
         this.#bits[this.#word('SKIPPED')] += BigInt(left);
         return;
       }
-      Atomics.wait(words, bell, rung, left / TICKS_PER_MILLISECOND);
+      this.#sleep(bell, rung, left / TICKS_PER_MILLISECOND);
     }
+  }
+  /** Until the bell is no longer as it was, or so many milliseconds have passed. */
+  #sleep(bell: number, rung: number, milliseconds: number): void {
+    const words = this.#words;
+    const started = performance.now();
+    const look = Math.min(this.#look, milliseconds);
+    while (performance.now() - started < look) if (Atomics.load(words, bell) !== rung) return;
+    Atomics.wait(words, bell, rung, milliseconds - look);
+    const slept = performance.now() - started;
+    this.#numbers[(this.#base + layoutOf.STATISTIC.SLEPT) >> 3] += slept;
+    if (!this.#hasPeers) return;
+    if (slept < SHORT_WAIT) this.#look = Math.min(MOST_LOOK, Math.max(LEAST_LOOK, 2 * this.#look));
+    else this.#look = this.#look > LEAST_LOOK ? this.#look / 2 : 0;
   }
   /** When stimecmp raises an interrupt, in ticks. */
   #timer(): number {

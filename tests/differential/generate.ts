@@ -23,6 +23,7 @@ const WEIGHTS = {
     shortJump: 5,
     loop: 5,
     selfModifying: 2,
+    selfModifyingLoop: 2,
     illegal: 2,
   },
   float: {
@@ -71,6 +72,7 @@ const WEIGHTS = {
     translated: 2,
     supervisorView: 1,
     selfModifying: 1,
+    selfModifyingLoop: 1,
   },
   translation: {
     translated: 30,
@@ -85,6 +87,7 @@ const WEIGHTS = {
     toggleStatus: 1,
     fences: 1,
     selfModifying: 1,
+    selfModifyingLoop: 1,
     interrupt: 1,
   },
 } as const;

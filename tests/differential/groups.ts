@@ -130,7 +130,8 @@ export function floatEdge(c: Context): void {
     (BigInt(exponent) << BigInt(fractionBits)) |
     fraction;
   const units = random.between(1, 3);
-  const [name, a, b] = random.pick([
+  const halfway = ['fmadd', number(bias, 1n << 11n), number(bias, 1n << 11n), number(bias - 80, few())] as const;
+  const [name, a, b, added] = random.pick([
     // The least normal number times nearly one; the first product is below it by less than a quarter of a unit.
     ['fmul', number(1, BigInt(units)), number(bias - 1, mask - BigInt(2 * units - 1))],
     ['fmul', number(1, few()), number(bias - 1, mask - few())],
@@ -142,21 +143,40 @@ export function floatEdge(c: Context): void {
     ['fmul', number(bias, few()), number(bias, 1n << BigInt(fractionBits - 1))],
     ['fmul', number(2 * bias, mask - few()), number(bias, few())],
     ['fadd', number(2 * bias, mask), number(2 * bias - fractionBits - 1, random.pick([0n, 0n, mask]))],
+    // A product halfway between two numbers, and something far below it.
+    ...(suffix === '.s' ? [halfway, halfway, halfway] : []),
   ] as const);
   const scratch = c.register();
-  const [first, second, result] = [random.below(32), random.below(32), random.below(32)];
-  const rounding = random.pick([0, 0, 1, 2, 3, 4]);
+  const first = random.below(32);
+  const second = (first + 1) % 32;
+  const third = (first + 2) % 32;
+  const result = random.below(32);
+  const rounding = added === undefined ? random.pick([0, 0, 1, 2, 3, 4]) : 0;
   c.add('float edge', [
-    ...(random.one(4) ? [] : [c.op('csrrwi', 0, 1, 0)]),
+    // With NX raised a translator may use the host's arithmetic.
+    ...(random.one(4) ? [] : [c.op('csrrwi', 0, added === undefined ? 1 : 3, random.below(2))]),
+    ...(c.mode === 0 || !random.one(4) ? [] : cleanFloats(c, scratch)),
     ...c.li(scratch, a),
     c.op('fmv.d.x', first, scratch),
     ...c.li(scratch, b),
     c.op('fmv.d.x', second, scratch),
-    random.one(4)
-      ? c.op(`fmadd${suffix}`, result, first, second, random.below(32), rounding)
+    ...(added === undefined ? [] : [...c.li(scratch, added), c.op('fmv.d.x', third, scratch)]),
+    added !== undefined || random.one(4)
+      ? c.op(`fmadd${suffix}`, result, first, second, third, rounding)
       : c.op(`${name}${suffix}`, result, first, second, rounding),
     c.op('csrrs', c.register(), 3, 0),
   ]);
+}
+
+/** mstatus.FS = clean, in a mode that may write it. */
+function cleanFloats(c: Context, scratch: number): Item[] {
+  const status = c.mode === 3 ? 0x300 : 0x100;
+  return [
+    ...c.li(scratch, 0x6000n),
+    c.op('csrrc', 0, status, scratch),
+    ...c.li(scratch, 0x4000n),
+    c.op('csrrs', 0, status, scratch),
+  ];
 }
 
 /** A mode stays while branches may skip to a group; the last groups of a program are never skipped to. */
@@ -392,6 +412,37 @@ export function selfModifying(c: Context): void {
     one,
   ];
   c.add('self-modifying', items);
+}
+
+/** A loop that changes an instruction in its middle each time round. */
+export function selfModifyingLoop(c: Context): void {
+  const { random } = c;
+  const pointer = c.register();
+  const value = c.register([pointer]);
+  const toggle = c.register([pointer, value]);
+  const counter = c.register([pointer, value, toggle]);
+  const busy = [pointer, value, toggle, counter];
+  const rd = c.register(busy, 0);
+  const one = c.op('addi', rd, c.register([], 0), c.operand(IMM));
+  const two = c.op(random.pick(['xori', 'ori', 'addi', 'slti']), rd, c.register([], 0), c.operand(IMM));
+  if (one.kind !== 'word' || two.kind !== 'word') return;
+  const toggles = c.li(toggle, one.word ^ two.word);
+  const begin = toggles.length + 2;
+  const group = c.nextIndex;
+  c.add('self-modifying', [
+    { kind: 'label', rd: pointer, target: { group, item: begin + 1 } },
+    ...toggles,
+    c.op('addi', counter, 0, random.pick([2, 4, 6])),
+    sparing(c, ['integer'], busy),
+    one,
+    sparing(c, ['integer'], busy),
+    c.op('lw', value, 0, pointer),
+    c.op('xor', value, value, toggle),
+    c.op('sw', value, 0, pointer),
+    c.op('fence.i'),
+    c.op('addi', counter, counter, -1),
+    { kind: 'branch', name: 'bne', values: [counter, 0], target: { group, item: begin } },
+  ]);
 }
 
 const IMM = INSTRUCTIONS.find((instruction) => instruction.name === 'addi')!.operands[2];

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { LAYERS } from '../../kernel/abi.ts';
+import { encodePlanFile, openPlanFile } from '../../kernel/plan-file.ts';
 import { isSignedBy } from '../../kernel/plan-signature.ts';
 import { compileSystem, parseSize, parseTime, type TerminalChoice } from '../../policy/index.ts';
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
@@ -7,7 +8,10 @@ import { applicationPath } from '../application-file.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
+import type { Plan } from '../../kernel/plan.ts';
 import { isPlanFile, onTerminal, placePlan, type PlacedPlan, readPlanFile, withKey } from '../plan-source.ts';
+import { announce, readSnapshot, statisticsFile } from '../statistics-files.ts';
+import { ratesOf, statisticsTable } from '../statistics.ts';
 import { type Step, unescape } from '../script.ts';
 import { runSession } from '../session.ts';
 import { type LoadedSystem, type LoadOptions, loadSystem } from '../system-file.ts';
@@ -37,6 +41,7 @@ export const command: Command = {
     },
     audit: { value: 'FILE', completes: 'file', summary: 'write the audit log to a new file (virtsec audit verify)' },
     verify: { value: 'KEY', completes: 'file', summary: 'run a compiled plan only if it is signed by this public key' },
+    stats: { summary: 'tell at the end what the CPU engine of the guest did' },
     json: { summary: 'write one JSON document: transcript, times, events, exit' },
     append: { value: 'TEXT', summary: "add to the kernel's command line" },
     kernel: { value: 'FILE', completes: 'file', summary: "the guest's kernel: Image, gzip, EFI-zboot or ELF" },
@@ -85,12 +90,16 @@ Examples:
     const isScripted = steps.length > 0 || until !== undefined || call.has('json') || !hasConsole || !isInteractive();
     const takesStdin = isScripted && hasConsole && steps.length === 0 && until === undefined;
     const raw = isScripted ? undefined : openTerminal();
+    let leave: (() => void) | undefined;
     try {
       const { rows = 0, columns = 0 } = raw ?? {};
       const compiled =
         placed === undefined ? compileFor(system!, { rows, columns }) : onTerminal(placed, { rows, columns });
+      const announced = announce(compiled.plan);
+      leave = announced.leave;
+      const { plan } = announced;
       const outcome = await runSession(
-        compiled,
+        { plan, file: encodePlanFile(openPlanFile(compiled.file).words, plan) },
         {
           script: {
             steps,
@@ -108,9 +117,12 @@ Examples:
         },
         io,
       );
-      report(call, io, compiled.plan.system, outcome);
+      report(call, io, plan.system, outcome);
+      const guest = placed?.guest ?? system?.guest?.name;
+      if (call.has('stats')) tellStatistics(io, plan, guest);
       return outcome.status;
     } finally {
+      leave?.();
       raw?.restore();
     }
   },
@@ -144,6 +156,13 @@ async function compiledPlan(call: Call, load: LoadOptions, io: Io): Promise<Plac
     throw new Failure(EXIT.failed, `virtsec run: ${system} is not signed by ${key}`);
   }
   return placePlan(system, loaded, guest, io);
+}
+
+function tellStatistics(io: Io, plan: Plan, guest = ''): void {
+  const file = statisticsFile(plan, guest);
+  const snapshot = file === undefined ? undefined : readSnapshot(file);
+  if (snapshot === undefined) io.note(`virtsec: ${guest === '' ? 'nobody' : guest} has told no statistics.\n`);
+  else io.note(`${guest}, on for ${snapshot.seconds.toFixed(1)} s\n${statisticsTable(ratesOf(snapshot), snapshot)}`);
 }
 
 function report(call: Call, io: Io, system: string, outcome: Awaited<ReturnType<typeof runSession>>): void {

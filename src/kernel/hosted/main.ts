@@ -117,8 +117,9 @@ function exists(fd: number): boolean {
  * Opens a file that a partition gets, and holds it against the plan's hash. Whoever wrote the description may have named
  * anything: a pipe would be waited for, a device acts when it is opened, and a terminal would become this session's.
  */
-function openFile({ path, sha256 }: PlanFileEntry): number {
-  const descriptor = openSync(path, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK | fsConstants.O_NOCTTY);
+function openFile({ path, sha256, writable = false }: PlanFileEntry): number {
+  const access = writable ? fsConstants.O_RDWR | fsConstants.O_NOFOLLOW : fsConstants.O_RDONLY;
+  const descriptor = openSync(path, access | fsConstants.O_NONBLOCK | fsConstants.O_NOCTTY);
   try {
     if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is not a regular file`);
     if (sha256 !== undefined && hashOf(descriptor) !== sha256)

@@ -102,6 +102,7 @@ function checkFile(value: unknown, place: string): PlanFileEntry {
       check(typeof v === 'string' && /^[0-9a-f]{64}$/.test(v), at, 'not a SHA-256 in hexadecimal');
       return v;
     }),
+    ...optional('writable', file['writable'], place, boolean),
   };
 }
 

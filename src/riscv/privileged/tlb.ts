@@ -18,13 +18,14 @@ fn tlb_clear(entry:i32):void {
   if (((entry >>> 3) & TLB_TOP_INDEX) == 0) st64(entry, TLB_EMPTY); else st64(entry, 0L);
 }
 
-// a table's lower half must be filled with TLB_EMPTY; the upper half's empty entry is zero, as fresh memory is
-fn tlb_ready(bank:i32):void {
+// a table's lower half must be filled with TLB_EMPTY; the upper half's empty entry is zero, as fresh memory is: the
+// first time it is not touched, so that the host need not have memory for it
+fn tlb_ready(bank:i32, used:i32):void {
   let table = 0;
   while (table < 2) {
     let at = bank + table * TLB_BYTES;
     let end = at + (TLB_BYTES /u 2);
-    fill(end, 0, TLB_BYTES /u 2);
+    if (used) fill(end, 0, TLB_BYTES /u 2);
     while (at <u end) { st64(at, TLB_EMPTY); at = at + 8; }
     table = table + 1;
   }
@@ -108,7 +109,7 @@ fn sfence_vma(va:i64, all_addresses:i32, all_spaces:i32):void {
 fn bank_of(mode:i32):i32 {
   if (mode == 0) return BANK_U;
   if (mode == 1) return BANK_S;
-  if (ld32(MACHINE_BANK_READY) == 0) { tlb_ready(BANK_M); st32(MACHINE_BANK_READY, 1); }
+  if (ld32(MACHINE_BANK_READY) == 0) { tlb_ready(BANK_M, 1); st32(MACHINE_BANK_READY, 1); }
   return BANK_M;
 }
 fn mode_changed():void {

@@ -8,7 +8,7 @@ import { MEMORY } from '../wasm/opcodes.ts';
 import type { Memory } from '../wasm/opcodes.ts';
 import type { Block, Code, Graph } from './graph.ts';
 import { BEHIND, BOXED, FLOAT, SIGNED } from './slow.ts';
-import { accessOf, usageOf } from './usage.ts';
+import { accessOf } from './usage.ts';
 import { RegionWays } from './ways.ts';
 import type { Helpers } from './ways.ts';
 
@@ -16,6 +16,14 @@ import type { Helpers } from './ways.ts';
 const NO_PAGE = 1n << 62n;
 /** A register that moves by so many bytes a round is soon in another page. */
 const LONG_STEP = 512;
+/** Vector instructions (Core 5.4.9), and a constant. */
+const F64X2_SPLAT = [0xfd, 0x14];
+const F32X4_SPLAT = [0xfd, 0x13];
+const F32X4_EXTRACT_0 = [0xfd, 0x1f, 0];
+const F64X2_EXTRACT_0 = [0xfd, 0x21, 0];
+const ALL_ONES = [0xfd, 0x0c, ...Array<number>(16).fill(0xff)];
+/** i8x16.shuffle: first words of either operand, in turn. */
+const INTERLEAVE_LOW = [0xfd, 0x0d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
 /** With more of them in a loop, registers run out, and remembering costs more than it saves. */
 const MOST_PAGES = 6;
 
@@ -26,7 +34,9 @@ export abstract class RegionAccesses extends RegionWays {
   /** Registers that take long steps, by block of a steady loop. */
   readonly #striding = new Map<Block, number>();
   /** Code of TLB checks by size and kind: it is the same each time. */
-  readonly #checks = new Map<string, Uint8Array>();
+  readonly #checks: (Uint8Array | undefined)[] = [];
+  readonly #singleLocals: (number | undefined)[] = [];
+  readonly #pages: ({ page: number; distance: number } | undefined)[] = [];
   /** Registers whose value is known to be a boxed single, which a local of type f32 holds too. */
   singles = 0;
 
@@ -35,20 +45,20 @@ export abstract class RegionAccesses extends RegionWays {
     this.#tlbs = layout.hart[hart].tlbs;
   }
 
-  /** Makes FS dirty, if that has not been done; `certain`: this runs whenever the block does. */
-  abstract floatWritten(certain?: boolean): void;
+  /** Makes FS dirty. */
+  abstract floatWritten(): void;
 
   /** Pushes 1 (i32) when the access to `va` misses the TLB or is misaligned; else `host` is its address. */
   #miss(log: number, store: boolean): void {
-    const key = `${log},${store}`;
-    const known = this.#checks.get(key);
+    const key = log * 2 + (store ? 1 : 0);
+    const known = this.#checks[key];
     if (known) {
       this.code.append(known);
       return;
     }
     const start = this.code.length;
     this.#emitMiss(log, store);
-    this.#checks.set(key, this.code.view().slice(start));
+    this.#checks[key] = this.code.view().slice(start);
   }
   #emitMiss(log: number, store: boolean): void {
     this.get(this.#va);
@@ -140,11 +150,8 @@ export abstract class RegionAccesses extends RegionWays {
   }
   /** Locals: the virtual page that a base register reached last, and host minus virtual address there. */
   #remembered(register: number, store: boolean): { page: number; distance: number } {
-    const kind = store ? 'stored' : 'loaded';
-    return {
-      page: this.scratch(`page.${register}.${kind}`, 'i64'),
-      distance: this.scratch(`distance.${register}.${kind}`, 'i32'),
-    };
+    const key = register * 2 + (store ? 1 : 0);
+    return (this.#pages[key] ??= { page: this.local('i64'), distance: this.local('i32') });
   }
   /** On the way into a steady loop: nothing is remembered. */
   protected forgetPages(loop: readonly Block[]): void {
@@ -179,7 +186,7 @@ export abstract class RegionAccesses extends RegionWays {
   }
   load(instruction: Memory): void {
     const { rd } = this.instruction;
-    const isWritten = usageOf(this.instruction).writes !== 0;
+    const isWritten = this.instruction.usage.writes !== 0;
     this.#accessAddress();
     const slow = (): void => {
       this.get(this.#va);
@@ -229,7 +236,7 @@ export abstract class RegionAccesses extends RegionWays {
       this.floatDirty = before;
       if (single !== undefined) {
         this.get(this.floatRegister(rd));
-        this.op('i64.reinterpret_f64', 'i32.wrap_i64', 'f32.reinterpret_i32');
+        this.firstSingle();
         this.set(single);
       }
     };
@@ -248,12 +255,62 @@ export abstract class RegionAccesses extends RegionWays {
     this.singles &= ~(1 << rd);
     this.floatWritten();
   }
-  /** The pattern (f64) of the single in a local. */
+  /** The local that holds a register's value as f32, while `singles` has its bit. */
+  single(register: number): number {
+    return (this.#singleLocals[register] ??= this.local('f32'));
+  }
+  // Vector instructions move singles from and to patterns without a way through integer registers.
+  /** The pattern (f64) of the single in a local: boxed. */
   box(single: number): void {
     this.get(single);
-    this.op('i32.reinterpret_f32', 'i64.extend_i32_u');
-    this.i64(-0x100000000n);
-    this.op('i64.or', 'f64.reinterpret_i64');
+    this.code.append(F32X4_SPLAT);
+    this.code.append(ALL_ONES);
+    this.code.append(INTERLEAVE_LOW);
+    this.code.append(F64X2_EXTRACT_0);
+  }
+  /** Of the pattern (f64) on the stack, the single in its low half. */
+  firstSingle(): void {
+    this.code.append(F64X2_SPLAT);
+    this.code.append(F32X4_EXTRACT_0);
+  }
+  /** Sets the local `single` of a register; what is not boxed is the canonical NaN (Unprivileged ISA, "D", 21.2). */
+  unbox(register: number): void {
+    if (this.singles & (1 << register)) return;
+    this.get(this.floatRegister(register));
+    this.firstSingle();
+    this.set(this.single(register));
+    this.get(this.floatRegister(register));
+    this.op('i64.reinterpret_f64');
+    this.i64(32);
+    this.op('i64.shr_s');
+    this.i64(-1);
+    this.op('i64.ne');
+    this.unlikelyIf();
+    this.i32(0x7fc00000);
+    this.op('f32.reinterpret_i32');
+    this.set(this.single(register));
+    this.end();
+    this.singles |= 1 << register;
+  }
+  /** fsw, boxed or not, and fsd. */
+  storeFloat(type: 'f32' | 'f64', register: number): void {
+    this.floatEnabled();
+    this.#accessAddress();
+    const log = type === 'f32' ? 2 : 3;
+    const slow = (): void => {
+      this.get(this.#va);
+      this.get(this.floatRegister(register));
+      this.op('i64.reinterpret_f64');
+      this.get(this.fuel);
+      this.i32(log | (this.behind() * BEHIND));
+      this.helper('region_store');
+      this.#leaveIfAsked();
+    };
+    this.#access(log, true, 'void', slow, () => {
+      this.get(this.floatRegister(register));
+      if (type === 'f32') this.firstSingle();
+      this.mem(`${type}.store`);
+    });
   }
   store(instruction: Memory, value: Emit): void {
     const log = MEMORY[instruction][1];

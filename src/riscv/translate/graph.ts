@@ -7,6 +7,7 @@ import { NAMES, NUMBER } from '../instructions.ts';
 import { UNDECODED } from '../interpret/entry.ts';
 import { SLOT_BYTES_COPY } from '../layout.ts';
 import { isFloat, usageOf } from './usage.ts';
+import type { Usage } from './usage.ts';
 
 /**
  * Where code lies: halfwords from the start of the region's own page; the page before has negative ones, the page after those from
@@ -15,8 +16,12 @@ import { isFloat, usageOf } from './usage.ts';
 export type Place = number;
 export const PAGE_HALFWORDS = 2048;
 
+/** An instruction, and what it reads and writes. */
+export interface Decoded extends Instruction {
+  readonly usage: Usage;
+}
 export interface Located {
-  readonly instruction: Instruction;
+  readonly instruction: Decoded;
   readonly at: Place;
 }
 /** How a block ends. Its last instruction is `by`, if an instruction ends it. */
@@ -48,6 +53,7 @@ export interface Block {
   readonly count: number;
   /** In the region. */
   successors: Block[];
+  predecessors: Block[];
   /** Position in reverse post-order. */
   order: number;
   dominator: Block;
@@ -60,15 +66,28 @@ export interface Block {
   reach: number;
   writes: number;
   floatWrites: number;
-  /** In a loop without calls and CSR instructions: no TLB entry that was good becomes wrong in it. */
+  /** In a steady loop. */
   steady: boolean;
-  /** Head of such a loop that is in no other one: its blocks. */
-  steadyLoop: readonly Block[];
+  /** The loops that begin here, each within the next. */
+  loops: readonly Loop[];
+}
+/**
+ * Backward jumps to one block, of which some come from within others' loops, are several loops: a region often begins in the innermost
+ * one of the program's.
+ */
+export interface Loop {
+  readonly body: ReadonlySet<Block>;
+  /** Blocks that jump back. */
+  readonly latches: ReadonlySet<Block>;
+  /** Without calls and CSR instructions, so that no TLB entry that was good becomes wrong in it; and in no other such loop. */
+  steady: boolean;
 }
 
 const numbers = (names: string): ReadonlySet<number> =>
   new Set(names.split(' ').map((name) => NUMBER[name as (typeof NAMES)[number]]));
 const SYSTEM = numbers('fence.i ecall ebreak mret sret wfi sfence.vma illegal');
+/** It, fflags and frm do nothing to memory accesses. */
+const FCSR = 3;
 const CSRS = numbers('csrrw csrrs csrrc csrrwi csrrsi csrrci');
 /** Whether it may change FS. The immediate forms of set and clear do not reach it. */
 export function writesStatus({ number, rs1, immediate }: Instruction): boolean {
@@ -82,17 +101,23 @@ const INNER_CSRS = new Set([
   0x342, 0x343, 0x344, 0xc00, 0xc01, 0xc02,
 ]);
 const BRANCHES = new Set([NUMBER.beq, NUMBER.bne, NUMBER.blt, NUMBER.bge, NUMBER.bltu, NUMBER.bgeu]);
+/** By instruction number: 1 if its name has a part `s`, 2 if it has a part `d`. */
+const FORMATS_OF: readonly number[] = NAMES.map((name) => {
+  const parts = name.split('.');
+  return (parts.includes('s') ? 1 : 0) | (parts.includes('d') ? 2 : 0);
+});
 const BLOCK_MOST = 200;
 
 // A program has far fewer different instruction words than instructions: remember the latest by hash.
 const CACHE_BITS = 13;
 const cachedBits = new Int32Array(1 << CACHE_BITS);
-const cached: (Instruction | undefined)[] = Array<undefined>(1 << CACHE_BITS).fill(undefined);
-function decodeBits(bits: number): Instruction {
+const cached: (Decoded | undefined)[] = Array<undefined>(1 << CACHE_BITS).fill(undefined);
+export function decodeBits(bits: number): Decoded {
   const slot = Math.imul(bits, 0x9e3779b1) >>> (32 - CACHE_BITS);
   const known = cached[slot];
   if (known !== undefined && cachedBits[slot] === bits) return known;
-  const instruction = decode(bits);
+  const decoded = decode(bits);
+  const instruction = { ...decoded, usage: usageOf(decoded) };
   cachedBits[slot] = bits;
   cached[slot] = instruction;
   return instruction;
@@ -134,7 +159,7 @@ export class Code {
     return this.#halves[(this.slotOf(at) + SLOT_BYTES_COPY + (at & (PAGE_HALFWORDS - 1)) * 2) >> 1];
   }
   /** The instruction at a place; 'cold': it has never run; undefined: it reaches into a page that is not to be used. */
-  fetch(at: Place): Instruction | 'cold' | undefined {
+  fetch(at: Place): Decoded | 'cold' | undefined {
     const operation = this.#words[this.entryAddress(at) >> 2] & 0xff;
     if (operation === UNDECODED && !this.#ahead) return 'cold';
     let bits = this.#half(at);
@@ -201,13 +226,14 @@ export class Code {
 export const isInTwo = (at: Place, { length }: Instruction): boolean =>
   length === 4 && (at & (PAGE_HALFWORDS - 1)) === PAGE_HALFWORDS - 1;
 
-function makeBlock(at: Place, body: Located[], end: End): Block {
+function makeBlock(at: Place, body: readonly Located[], end: End): Block {
   const block: Block = {
     at,
     body,
     end,
     count: body.length + ('by' in end && end.by ? 1 : 0),
     successors: [],
+    predecessors: [],
     order: -1,
     dominator: undefined as unknown as Block,
     dirty: 0,
@@ -218,14 +244,14 @@ function makeBlock(at: Place, body: Located[], end: End): Block {
     writes: 0,
     floatWrites: 0,
     steady: false,
-    steadyLoop: [],
+    loops: [],
   };
   block.dominator = block;
   return block;
 }
 
 /** Where control may go on inside the region. */
-function nextPlaces(end: End): readonly Place[] {
+export function nextPlaces(end: End): readonly Place[] {
   switch (end.kind) {
     case 'jump':
     case 'link':
@@ -253,6 +279,8 @@ export interface Graph {
   readonly byPlace: ReadonlyMap<Place, Block>;
   readonly instructions: number;
   readonly floats: boolean;
+  /** Formats that its arithmetic is in. */
+  readonly precisions: readonly ('f32' | 'f64')[];
   /** It, or what it calls, may change mstatus.FS, if that is allowed in its mode. */
   readonly changesStatus: boolean;
   /** Some loop has several entries. */
@@ -262,13 +290,13 @@ export interface Graph {
 /** The region that begins at `entry`, of about `most` instructions; undefined: nothing there can be translated. */
 export function graphOf(code: Code, entry: Place, most: number): Graph | undefined {
   const leaders = new Set<Place>([entry]);
-  const found = new Set<Place>();
+  const found = new Map<Place, Block>();
   const queue: Place[] = [entry];
   let size = 0;
   for (let at = queue.shift(); at !== undefined && size < most; at = queue.shift()) {
     if (found.has(at)) continue;
-    found.add(at);
     const block = code.block(at, leaders);
+    found.set(at, block);
     size += block.count;
     for (const next of nextPlaces(block.end))
       if (code.slotOf(next) !== 0) {
@@ -276,13 +304,15 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
         queue.push(next);
       }
   }
-  // again, now that all leaders are known
+  // cut, now that all leaders are known
   const byPlace = new Map<Place, Block>();
   const stack: Place[] = [entry];
   let instructions = 0;
   for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-    if (byPlace.has(at) || !found.has(at)) continue;
-    const block = code.block(at, leaders);
+    if (byPlace.has(at)) continue;
+    const uncut = found.get(at);
+    if (!uncut) continue;
+    const block = cut(uncut, leaders);
     if (block.count === 0) continue;
     byPlace.set(at, block);
     instructions += block.count;
@@ -293,23 +323,46 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
   for (const block of byPlace.values())
     for (const next of nextPlaces(block.end)) {
       const successor = byPlace.get(next);
-      if (successor && !block.successors.includes(successor)) block.successors.push(successor);
+      if (!successor || block.successors.includes(successor)) continue;
+      block.successors.push(successor);
+      successor.predecessors.push(block);
     }
   const blocks = reversePostOrder(first);
   const irreducible = dominators(blocks);
   const changesStatus = blocks.some(
     (block) => isCall(block) || block.body.some(({ instruction }) => writesStatus(instruction)),
   );
-  const floats = blocks.some(({ body }) => body.some(({ instruction }) => isFloat(instruction.number)));
+  let floats = false;
+  let formats = 0;
+  for (const { body } of blocks)
+    for (const { instruction } of body)
+      if (isFloat(instruction.number)) {
+        floats = true;
+        formats |= FORMATS_OF[instruction.number];
+      }
+  const precisions = (['f32', 'f64'] as const).filter((_, k) => formats & (1 << k));
   reach(blocks);
   flow(blocks);
-  if (!irreducible) steadyLoops(blocks);
-  return { blocks, byPlace, instructions, floats, changesStatus, irreducible };
+  if (!irreducible) {
+    findLoops(blocks);
+    steadyLoops(blocks);
+  }
+  return { blocks, byPlace, instructions, floats, precisions, changesStatus, irreducible };
+}
+
+/** The block up to the next leader. */
+function cut(block: Block, leaders: ReadonlySet<Place>): Block {
+  const { at, body, end } = block;
+  for (let k = 1; k < body.length; k++)
+    if (leaders.has(body[k].at)) return makeBlock(at, body.slice(0, k), { kind: 'jump', to: body[k].at });
+  if (body.length > 0 && 'by' in end && end.by && leaders.has(end.by.at))
+    return makeBlock(at, body, { kind: 'jump', to: end.by.at });
+  return block;
 }
 
 function reversePostOrder(first: Block): Block[] {
-  const seen = new Set<Block>([first]);
   const order: Block[] = [];
+  first.order = 0;
   const stack: { block: Block; next: number }[] = [{ block: first, next: 0 }];
   while (stack.length > 0) {
     const top = stack[stack.length - 1];
@@ -318,8 +371,8 @@ function reversePostOrder(first: Block): Block[] {
     if (successor === undefined) {
       order.push(top.block);
       stack.pop();
-    } else if (!seen.has(successor)) {
-      seen.add(successor);
+    } else if (successor.order < 0) {
+      successor.order = 0;
       stack.push({ block: successor, next: 0 });
     }
   }
@@ -330,9 +383,7 @@ function reversePostOrder(first: Block): Block[] {
 
 /** A simple, fast dominance algorithm (Cooper, Harvey, Kennedy). True: irreducible. */
 function dominators(blocks: readonly Block[]): boolean {
-  const predecessors = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
-  for (const block of blocks) for (const successor of block.successors) predecessors.get(successor)!.push(block);
-  const known = new Set<Block>([blocks[0]]);
+  const known = blocks.map((_, k) => k === 0);
   const common = (a: Block, b: Block): Block => {
     let [x, y] = [a, b];
     while (x !== y) {
@@ -345,11 +396,11 @@ function dominators(blocks: readonly Block[]): boolean {
     changed = false;
     for (const block of blocks.slice(1)) {
       let dominator: Block | undefined;
-      for (const predecessor of predecessors.get(block)!)
-        if (known.has(predecessor)) dominator = dominator ? common(dominator, predecessor) : predecessor;
-      if (dominator && (!known.has(block) || block.dominator !== dominator)) {
+      for (const predecessor of block.predecessors)
+        if (known[predecessor.order]) dominator = dominator ? common(dominator, predecessor) : predecessor;
+      if (dominator && (!known[block.order] || block.dominator !== dominator)) {
         block.dominator = dominator;
-        known.add(block);
+        known[block.order] = true;
         changed = true;
       }
     }
@@ -362,25 +413,48 @@ export function dominates(a: Block, b: Block): boolean {
   return block === a;
 }
 
-function steadyLoops(blocks: readonly Block[]): void {
-  const predecessors = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
-  for (const block of blocks) for (const successor of block.successors) predecessors.get(successor)!.push(block);
-  const isSteady = (block: Block): boolean =>
-    !isCall(block) && !block.body.some(({ instruction }) => CSRS.has(instruction.number));
-  // in reverse post-order the head of an outer loop comes first
+function findLoops(blocks: readonly Block[]): void {
   for (const head of blocks) {
-    const loop = new Set<Block>([head]);
-    const stack = predecessors.get(head)!.filter((block) => block.order >= head.order);
-    if (stack.length === 0) continue;
-    for (let block = stack.pop(); block !== undefined; block = stack.pop()) {
-      if (loop.has(block)) continue;
-      loop.add(block);
-      stack.push(...predecessors.get(block)!);
-    }
-    if (head.steady || ![...loop].every(isSteady)) continue;
-    head.steadyLoop = [...loop];
-    for (const block of loop) block.steady = true;
+    const latches = head.predecessors.filter((block) => block.order >= head.order);
+    if (latches.length > 0) head.loops = nested(head, latches);
   }
+}
+/** The loops of a head, the innermost first. */
+function nested(head: Block, latches: readonly Block[]): Loop[] {
+  const naturals = latches.map((latch) => {
+    const body = new Set<Block>([head]);
+    const stack = [latch];
+    for (let block = stack.pop(); block !== undefined; block = stack.pop()) {
+      if (body.has(block)) continue;
+      body.add(block);
+      stack.push(...block.predecessors);
+    }
+    return { body, latch };
+  });
+  const loops: { body: Set<Block>; latches: Set<Block>; steady: boolean }[] = [];
+  for (const { body, latch } of naturals.toSorted((a, b) => a.body.size - b.body.size)) {
+    const inner = loops.at(-1);
+    if (!inner || (body.size > inner.body.size && inner.body.isSubsetOf(body)))
+      loops.push({ body, latches: new Set([latch]), steady: false });
+    else {
+      for (const block of body) inner.body.add(block);
+      inner.latches.add(latch);
+    }
+  }
+  return loops;
+}
+
+function steadyLoops(blocks: readonly Block[]): void {
+  const isSteady = (block: Block): boolean =>
+    !isCall(block) &&
+    !block.body.some(({ instruction: { number, immediate } }) => CSRS.has(number) && immediate > FCSR);
+  // in reverse post-order the head of an outer loop comes first
+  for (const head of blocks)
+    for (const loop of head.loops.toReversed()) {
+      if (head.steady || ![...loop.body].every(isSteady)) continue;
+      loop.steady = true;
+      for (const block of loop.body) block.steady = true;
+    }
 }
 
 /** Fuel is looked at on entry, on backward edges and after calls: how far can control go without? */
@@ -394,19 +468,19 @@ function reach(blocks: readonly Block[]): void {
 }
 
 function flow(blocks: readonly Block[]): void {
-  const uses = new Map<Block, { x: number; f: number }>();
+  const uses: { x: number; f: number }[] = [];
   for (const block of blocks) {
     let x = 0;
     let f = 0;
     const { body, end } = block;
     for (const { instruction } of 'by' in end && end.by ? [...body, end.by] : body) {
-      const usage = usageOf(instruction);
+      const { usage } = instruction;
       x |= usage.reads & ~block.writes;
       f |= usage.floatReads & ~block.floatWrites;
       block.writes |= usage.writes;
       block.floatWrites |= usage.floatWrites;
     }
-    uses.set(block, { x, f });
+    uses.push({ x, f });
   }
   // forward: what may be dirty. A call leaves nothing dirty.
   for (let changed = true; changed;) {
@@ -427,7 +501,7 @@ function flow(blocks: readonly Block[]): void {
   for (let changed = true; changed;) {
     changed = false;
     for (const block of blocks.toReversed()) {
-      const use = uses.get(block)!;
+      const use = uses[block.order];
       let x = 0;
       let f = 0;
       if (!isCall(block))

@@ -6,11 +6,10 @@
 // interpreter spends the rest: so `run` is exact.
 
 import { NUMBER } from '../instructions.ts';
-import { WORD } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import type { FunctionBody, Label } from '../wasm/encoder.ts';
-import { isInTwo } from './graph.ts';
-import type { Block, Code, Graph, Place } from './graph.ts';
+import { isInTwo, PAGE_HALFWORDS } from './graph.ts';
+import type { Block, Code, Graph, Loop, Place } from './graph.ts';
 import { RegionTarget } from './target.ts';
 import type { Helpers } from './ways.ts';
 
@@ -51,6 +50,7 @@ export class Region extends RegionTarget {
     this.op('i64.or', 'return');
     this.end();
     this.#resume(first);
+    if (this.#graph.floats) this.loadLeast();
   }
   /** After registers may have changed in memory. */
   #resume(block: Block): void {
@@ -60,25 +60,38 @@ export class Region extends RegionTarget {
 
   // ---- control flow
 
-  /** Loops and blocks from the dominator tree (Ramsey, "Beyond Relooper", 2022). */
+  /**
+   * Loops and blocks from the dominator tree (Ramsey, "Beyond Relooper", 2022), but what is reached from a loop and is not in it stands
+   * behind it: so a local that is set there is not taken for one that the loop changes.
+   */
   #structured(): void {
     const { blocks } = this.#graph;
-    const children = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
     const forward = new Map<Block, number>();
-    const heads = new Set<Block>();
-    for (const block of blocks) {
-      if (block.dominator !== block) children.get(block.dominator)!.push(block);
+    for (const block of blocks)
       for (const next of block.successors)
-        if (next.order <= block.order) heads.add(next);
-        else {
+        if (next.order > block.order) {
           // a switch goes to labels only
           const weight = block.end.kind === 'jump-register' ? 2 : 1;
           forward.set(next, (forward.get(next) ?? 0) + weight);
         }
-    }
-    const merges = (block: Block): boolean => (forward.get(block) ?? 0) >= 2;
-    const loops = new Map<Block, Label>();
+    // blocks that are reached by labels: those at the end of a block's code, and those behind a loop
+    const within = new Map<Block, Block[]>();
+    const behind = new Map<Loop, Block[]>();
     const joins = new Map<Block, Label>();
+    const isJoin = new Set<Block>();
+    const enclosing = new Map<Block, Loop[]>(blocks.map((block) => [block, []]));
+    for (const block of blocks)
+      for (const loop of block.loops.toReversed()) for (const inside of loop.body) enclosing.get(inside)!.push(loop);
+    for (const block of blocks.slice(1)) {
+      const loop = enclosing.get(block.dominator)!.find(({ body }) => !body.has(block));
+      if (!loop && (forward.get(block) ?? 0) < 2) continue;
+      isJoin.add(block);
+      const [list, key] = loop ? ([behind, loop] as const) : ([within, block.dominator] as const);
+      const before = (list as Map<Loop | Block, Block[]>).get(key);
+      if (before) before.push(block);
+      else (list as Map<Loop | Block, Block[]>).set(key, [block]);
+    }
+    const labels = new Map<Loop, Label>();
     const goTo = (from: Block, place: Place): void => {
       const to = this.#graph.byPlace.get(place);
       if (!to || !from.successors.includes(to)) {
@@ -88,30 +101,37 @@ export class Region extends RegionTarget {
       this.#enterPage(from, place);
       if (to.order <= from.order) {
         this.checkFuel(to.at, to.reach);
-        this.br(loops.get(to)!);
-      } else if (merges(to)) this.br(joins.get(to)!);
+        this.br(labels.get(to.loops.find(({ latches }) => latches.has(from))!)!);
+      } else if (isJoin.has(to)) this.br(joins.get(to)!);
       else tree(to);
     };
-    const tree = (block: Block): void => {
-      const joined = children.get(block)!.filter(merges);
-      if (heads.has(block)) {
-        this.forgetPages(block.steadyLoop);
-        loops.set(block, this.loop());
-        within(block, joined);
-        this.end();
-        this.op('unreachable');
-      } else within(block, joined);
-    };
-    const within = (block: Block, joined: readonly Block[]): void => {
-      const last = joined.at(-1);
+    const joined = (list: readonly Block[], code: () => void): void => {
+      const last = list.at(-1);
       if (!last) {
-        this.#emit(block, (place) => goTo(block, place));
+        code();
         return;
       }
       joins.set(last, this.block());
-      within(block, joined.slice(0, -1));
+      joined(list.slice(0, -1), code);
       this.end();
       tree(last);
+    };
+    const tree = (block: Block): void => {
+      const around = (loops: readonly Loop[]): void => {
+        const loop = loops.at(-1);
+        if (!loop) {
+          joined(within.get(block) ?? [], () => this.#emit(block, (place) => goTo(block, place)));
+          return;
+        }
+        joined(behind.get(loop) ?? [], () => {
+          if (loop.steady) this.forgetPages([...loop.body]);
+          labels.set(loop, this.loop());
+          around(loops.slice(0, -1));
+          this.end();
+          this.op('unreachable');
+        });
+      };
+      around(block.loops);
     };
     tree(blocks[0]);
   }
@@ -198,7 +218,7 @@ export class Region extends RegionTarget {
         this.saveFuel();
         this.pc();
         this.helper('ecall');
-        this.#returnElsewhere();
+        this.#goElsewhere();
         return;
       case 'sret':
         this.helper('may_sret');
@@ -209,14 +229,19 @@ export class Region extends RegionTarget {
         this.writeBack(this.dirty, this.floatDirty);
         this.saveFuel();
         this.helper('sret');
-        this.#returnElsewhere();
+        this.#goElsewhere();
         return;
       case 'return':
         this.#jumpTarget();
+        this.get(1);
+        this.if();
         this.writeBack(this.dirty, this.floatDirty);
         this.saveFuel();
         this.get(this.target);
         this.op('return');
+        this.end();
+        // nobody waits for it
+        this.exitToTarget();
         return;
       case 'jump-register':
         this.#jumpTarget();
@@ -260,6 +285,13 @@ export class Region extends RegionTarget {
     this.leave(place, 0);
     this.end();
   }
+  /** On to the pc on the stack, in a mode that may be another. Registers and fuel have been written back. */
+  #goElsewhere(): void {
+    this.set(this.target);
+    this.dirty = 0;
+    this.floatDirty = 0;
+    this.exitElsewhere();
+  }
   #jumpTarget(): void {
     this.rs1();
     this.immediate();
@@ -290,21 +322,6 @@ export class Region extends RegionTarget {
       default:
         return this.op('i64.ge_u');
     }
-  }
-  /**
-   * Returns the pc on the stack, which is in another mode. Without translation it could be the very pc that a waiting region
-   * expects in its own mode: then the interpreter is asked for, which ends them all.
-   */
-  #returnElsewhere(): void {
-    this.set(this.target);
-    this.get(1);
-    this.i32(0);
-    this.mem('i64.load', this.base + WORD.SATP);
-    this.op('i64.eqz');
-    this.i32(0);
-    this.op('select', 'i32.eqz', 'i32.eqz', 'i64.extend_i32_u');
-    this.get(this.target);
-    this.op('i64.or', 'return');
   }
   /** To one of the targets that have been seen, or out. */
   #switch(block: Block, goTo: (place: Place) => void): void {
@@ -341,6 +358,11 @@ export class Region extends RegionTarget {
       this.dirty = dirty;
       this.floatDirty = floatDirty;
     }
+    // where the interpreter notes targets, too
+    this.i32(this.source.entryAddress(this.located.at));
+    this.get(this.target);
+    this.address(this.located.at & -PAGE_HALFWORDS);
+    this.helper('jump_seen');
     this.exitToTarget();
   }
   /** A guest call as a WebAssembly call. What comes back to another place than `next` goes on outwards. */
@@ -364,17 +386,29 @@ export class Region extends RegionTarget {
     this.i32(8);
     this.op('i32.shr_u');
     this.callIndirect(0);
-    this.tee(this.target);
-    this.address(next);
-    this.op('i64.ne');
-    this.unlikelyIf();
-    this.get(this.target);
-    this.op('return');
-    this.end();
+    this.set(this.target);
     this.loadHalf('FUEL');
     this.set(this.fuel);
     this.dirty = 0;
     this.floatDirty = 0;
+    this.get(this.target);
+    this.address(next);
+    this.op('i64.ne');
+    this.loadHalf('MODE');
+    this.i32(this.mode);
+    this.op('i32.ne', 'i32.or');
+    this.unlikelyIf();
+    this.get(1);
+    this.get(this.target);
+    this.op('i32.wrap_i64');
+    this.i32(1);
+    this.op('i32.and', 'i32.or');
+    this.if();
+    this.get(this.target);
+    this.op('return');
+    this.end();
+    this.exitElsewhere();
+    this.end();
     const block = this.#graph.byPlace.get(next);
     if (!block) {
       this.exit(next);

@@ -4,24 +4,27 @@
 // table. So whatever makes a decoded page unreachable (fetch TLB flushes, remaps, eviction) makes its regions so.
 
 import { PAGE_END, REGION, UNDECODED } from '../interpret/entry.ts';
-import { REGION_TYPE } from '../interpret/interpreter.ts';
+import { LEAST_OFFERED, REGION_TYPE } from '../interpret/interpreter.ts';
 import {
   FETCH_BYTES,
   FETCH_ENTRIES,
   FETCH_TLBS,
   HALF,
+  HEAT,
+  HEAT_ENTRIES,
   JUMPS,
   JUMPS_BYTES,
   JUMPS_COUNT,
   SLOT_END,
   SLOT_REGIONS,
   SLOT_STRIDE,
+  WORD,
 } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import { encodeModule } from '../wasm/encoder.ts';
 import type { FunctionBody, FunctionType } from '../wasm/encoder.ts';
-import { Code, graphOf } from './graph.ts';
-import type { Block, Place } from './graph.ts';
+import { Code, graphOf, nextPlaces } from './graph.ts';
+import type { Block, Graph, Place } from './graph.ts';
 import { Region } from './region.ts';
 
 /** Table entries; number 0 is not used. */
@@ -29,6 +32,13 @@ export const MOST_REGIONS = 0x8000;
 /** WebAssembly bytes after which all regions are dropped: V8 keeps some ten times as much for them. */
 const MOST_BYTES = 6 << 20;
 const MOST_INSTRUCTIONS = 400;
+/**
+ * Places that are warm, but not hot yet, are translated while so many instructions have been retired for each translated one: that is
+ * some twentieth of the time.
+ */
+const RETIRED_FOR_EACH = 25_000;
+/** A region is made anew when what it left out has become hot, but not for ever. */
+const MOST_TIMES = 4;
 /** Hot places that are translated together, and looks at the queue after which fewer are. */
 const BATCH = 16;
 const PATIENCE = 40;
@@ -44,16 +54,21 @@ interface Extent {
 }
 interface Installed {
   readonly number: number;
-  /** Address of the entry at its first instruction. */
-  readonly entry: number;
+  readonly hot: Hot;
   readonly extents: readonly Extent[];
+  /** Entries that it would go on to, had they been executed when it was made, and of its indirect jumps. */
+  readonly cold: readonly number[];
+  readonly jumps: readonly number[];
 }
 interface Hot {
   readonly slot: number;
+  /** Address of the entry at its first instruction. */
   readonly entry: number;
   readonly mode: number;
   /** Decoded pages before and after. */
   readonly neighbours: readonly [number, number];
+  /** How often it has been translated. */
+  readonly times: number;
 }
 
 export interface TranslatorStatistics {
@@ -74,11 +89,13 @@ export class Translator {
   readonly #memory: WebAssembly.Memory;
   readonly #words: Int32Array;
   readonly #pages: BigInt64Array;
+  readonly #heat: Uint16Array;
   readonly #table: WebAssembly.Table;
   readonly #engine: WebAssembly.Instance['exports'];
   readonly #types: EngineFunctions;
   readonly #batch: number;
   readonly #bySlot = new Map<number, Set<Installed>>();
+  readonly #byCold = new Map<number, Set<Installed>>();
   #queue: Hot[] = [];
   #waited = 0;
   #next = 1;
@@ -107,6 +124,7 @@ export class Translator {
     this.#memory = memory;
     this.#words = new Int32Array(memory.buffer);
     this.#pages = new BigInt64Array(memory.buffer);
+    this.#heat = new Uint16Array(memory.buffer);
     this.#table = table;
     this.#engine = engine;
     this.#types = types;
@@ -130,15 +148,40 @@ export class Translator {
     }
   }
 
-  /** The entry, of this decoded page, is hot in the current mode. No region is running. */
+  /** Whether the time spent on translations is a small part of all. */
+  get #isAffordable(): boolean {
+    const retired = Number(this.#pages[(this.#base + WORD.RETIRED) >> 3]);
+    return this.statistics.instructions * RETIRED_FOR_EACH <= retired;
+  }
+  #heatOf(entry: number): number {
+    return this.#heat[(this.#base + HEAT + ((entry >>> 1) & ((HEAT_ENTRIES - 1) * 2))) >> 1];
+  }
+
+  /** The entry, of this decoded page, is warm in the current mode, or hot. No region is running. */
   hot(slot: number, entry: number, pc: bigint): void {
+    const { threshold } = this.#layout;
+    if (threshold >= LEAST_OFFERED && this.#heatOf(entry) < threshold && !this.#isAffordable) return;
     const operation = this.#words[entry >> 2] & 0xff;
     if (operation === REGION || operation === PAGE_END || this.#queue.some((hot) => hot.entry === entry)) return;
     const mode = this.#words[(this.#base + HALF.MODE) >> 2];
     const page = pc & -4096n;
     const neighbours = [this.#peek(page - 4096n, mode), this.#peek(page + 4096n, mode)] as const;
-    this.#queue.push({ slot, entry, mode, neighbours });
+    const incomplete = this.#without(slot, entry);
+    for (const region of incomplete) {
+      this.#remove(region);
+      this.#queue.push({ ...region.hot, times: region.hot.times + 1 });
+    }
+    if (incomplete.length === 0) this.#queue.push({ slot, entry, mode, neighbours, times: 1 });
     if (this.#queue.length >= this.#batch) this.#translate();
+  }
+  /** Regions that would contain the entry, had it been executed when they were made. */
+  #without(slot: number, entry: number): Installed[] {
+    const place = (entry - slot) >> 2;
+    const found = new Set(this.#byCold.get(entry));
+    for (const region of this.#bySlot.get(slot) ?? [])
+      if (region.jumps.some((jump) => jump >= slot && jump < slot + SLOT_END && this.#targets(jump).includes(place)))
+        found.add(region);
+    return [...found].filter(({ hot }) => hot.times < MOST_TIMES);
   }
 
   /** The decoded page of a virtual page, if the fetch TLB has it; else 0. */
@@ -171,7 +214,9 @@ export class Translator {
   }
   #remove(region: Installed): void {
     this.statistics.dropped++;
-    if (this.#words[region.entry >> 2] === ((region.number << 8) | REGION)) this.#words[region.entry >> 2] = UNDECODED;
+    const { entry } = region.hot;
+    if (this.#words[entry >> 2] === ((region.number << 8) | REGION)) this.#words[entry >> 2] = UNDECODED;
+    for (const cold of region.cold) this.#byCold.get(cold)?.delete(region);
     this.#table.set(region.number, null);
     for (const { slot } of region.extents) {
       const there = this.#bySlot.get(slot);
@@ -208,7 +253,7 @@ export class Translator {
         return index;
       },
     };
-    const made: { hot: Hot; extents: Extent[]; body: FunctionBody }[] = [];
+    const made: (Omit<Installed, 'number'> & { body: FunctionBody })[] = [];
     for (const hot of queue) {
       const code = new Code(
         this.#memory.buffer,
@@ -222,7 +267,7 @@ export class Translator {
       if (!graph) continue;
       const body = new Region(this.#layout, this.#hart, hot.mode, code, graph, helpers).function();
       this.statistics.instructions += graph.instructions;
-      made.push({ hot, extents: extentsOf(code, graph.blocks), body });
+      made.push({ hot, extents: extentsOf(code, graph.blocks), ...exitsOf(code, graph), body });
     }
     if (made.length === 0) return;
     const bytes = encodeModule({
@@ -237,11 +282,16 @@ export class Translator {
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.#memory, table: this.#table };
     for (const name of names) env[name] = this.#engine[name] as WebAssembly.ImportValue;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
-    made.forEach(({ hot, extents }, k) => {
+    made.forEach(({ hot, extents, cold, jumps }, k) => {
       const number = this.#next++;
       this.#table.set(number, exports[`r${k}`]);
       this.#words[hot.entry >> 2] = (number << 8) | REGION;
-      const region: Installed = { number, entry: hot.entry, extents };
+      const region: Installed = { number, hot, extents, cold, jumps };
+      for (const entry of cold) {
+        let there = this.#byCold.get(entry);
+        if (!there) this.#byCold.set(entry, (there = new Set()));
+        there.add(region);
+      }
       for (const { slot } of extents) {
         this.#words[(slot + SLOT_REGIONS) >> 2] = 1;
         let there = this.#bySlot.get(slot);
@@ -264,6 +314,18 @@ export class Translator {
   }
 }
 
+/** Entries of code that has never run and would belong to the region, and of its indirect jumps. */
+function exitsOf(code: Code, { blocks, byPlace }: Graph): Pick<Installed, 'cold' | 'jumps'> {
+  const cold: number[] = [];
+  const jumps: number[] = [];
+  for (const { end } of blocks) {
+    if (end.kind === 'jump-register') jumps.push(code.entryAddress(end.by.at));
+    for (const next of end.kind === 'leave' ? [end.to] : nextPlaces(end))
+      if (!byPlace.has(next) && code.slotOf(next) !== 0 && code.fetch(next) === 'cold')
+        cold.push(code.entryAddress(next));
+  }
+  return { cold, jumps };
+}
 /** The bytes of each decoded page that blocks were made from. */
 function extentsOf(code: Code, blocks: Iterable<Block>): Extent[] {
   const ranges = new Map<number, [number, number]>();

@@ -1,7 +1,7 @@
 // Whole machines with small programs (test/programs.S) on the real engine.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Guest, type GuestConfiguration, type Images } from './guest.ts';
+import { Guest, type GuestConfiguration, type Image } from './guest.ts';
 
 const FIRMWARE = Buffer.from(
   'IWkFKUIJ8yJA8WOIAgAFQ5MCSQAvoGIAnag3BAAQtwQQAAMjCQCTAxMAIyB5ABMFAwPvAMALg0JUAJPyEgDjjAL+A0UEABMDAAdjDWUCEwMg' +
@@ -40,7 +40,14 @@ interface Result {
 }
 
 /** Runs a guest to its end. `room`: the output stream takes so many bytes at a time. */
-function run(images: Images, typed = '', changes: Partial<GuestConfiguration> = {}, room = Infinity): Promise<Result> {
+/** Images by their bytes. */
+type Files = Readonly<Partial<Record<'kernel' | 'initrd' | 'firmware', Uint8Array>>>;
+const image =
+  (bytes: Uint8Array): Image =>
+  () =>
+    new Uint8Array(bytes);
+
+function run(files: Files, typed = '', changes: Partial<GuestConfiguration> = {}, room = Infinity): Promise<Result> {
   return new Promise((resolve, reject) => {
     let output = '';
     let restarts = 0;
@@ -52,6 +59,7 @@ function run(images: Images, typed = '', changes: Partial<GuestConfiguration> = 
       await Promise.all(guest.workers.map((worker) => worker.terminate()));
       result();
     };
+    const images = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, image(bytes)]));
     const guest = new Guest({ ...CONFIGURATION, ...changes }, images, {
       lines: [
         {

@@ -34,6 +34,7 @@ import {
   C_REQUEST,
   C_RUN,
   C_STATUS,
+  type Clock,
   type MachineState,
   PAUSED,
   REQUEST_RESET,
@@ -41,14 +42,18 @@ import {
   RUNNING,
   startClock,
   STATE_WORDS,
+  ticks,
   UARTS,
 } from './machine-state.ts';
+import type { GuestStatistics } from './statistics.ts';
 import { type Consumer, moveInput, moveOutput, type Producer } from './wire.ts';
 
+/** Reads an image's bytes, at each boot: kept between boots, they would double what a kernel needs. */
+export type Image = () => Uint8Array<ArrayBuffer>;
 export interface Images {
-  readonly kernel?: Uint8Array;
-  readonly initrd?: Uint8Array;
-  readonly firmware?: Uint8Array;
+  readonly kernel?: Image;
+  readonly initrd?: Image;
+  readonly firmware?: Image;
 }
 
 export interface GuestConfiguration {
@@ -107,6 +112,7 @@ export class Guest {
   readonly #around: Surroundings;
   readonly #machine: Machine;
   readonly #state: MachineState;
+  readonly #clock: Clock;
   #off = false;
 
   /** Makes the machine and starts its hart threads; they stand still until boot(). Throws RangeError for a size out of range. */
@@ -116,6 +122,7 @@ export class Guest {
     this.#around = around;
     const { harts, memory, devices } = configuration;
     const clock = startClock();
+    this.#clock = clock;
     this.#machine = Machine.create({ harts, ramBase: VIRT.ram, ramBytes: memory, clock: 'host' });
     const { deviceState } = this.#machine;
     if (deviceState.length < STATE_WORDS) throw new RangeError('the engine keeps too little room for device state');
@@ -168,6 +175,12 @@ export class Guest {
     });
   }
 
+  /** What the harts have counted, and ticks since the machine was made. */
+  statistics(): GuestStatistics {
+    const harts = this.#machine.layout.hart.map((_, hart) => this.#machine.statistics(hart));
+    return { seconds: ticks(this.#clock) / VIRT.timebase, harts };
+  }
+
   /** Stops the harts, as a power-off would, without asking the guest. */
   halt(): void {
     this.#pause();
@@ -202,7 +215,7 @@ export class Guest {
       this.onStreams();
       this.#around.restarted();
       // RAM of a machine that was switched off holds nothing of the last run.
-      this.#machine.ram.fill(0);
+      clear(this.#machine.ram);
       const wrong = this.boot();
       if (wrong) this.#around.failed(wrong.message);
       return;
@@ -238,7 +251,17 @@ export class Guest {
   }
 
   #load(): ImageError | undefined {
-    const { kernel, initrd, firmware } = this.#images;
+    const kernel = this.#images.kernel?.();
+    const initrd = this.#images.initrd?.();
+    const firmware = this.#images.firmware?.();
+    try {
+      return this.#place(kernel, initrd, firmware);
+    } finally {
+      // Now: an idle VMM makes no garbage, so nothing would be collected.
+      for (const image of [kernel, initrd, firmware]) image?.buffer.transfer(0);
+    }
+  }
+  #place(kernel?: Uint8Array, initrd?: Uint8Array, firmware?: Uint8Array): ImageError | undefined {
     const { harts } = this.#configuration;
     const ram = { bytes: this.#machine.ram, base: this.#machine.ramBase };
     let first: Loaded | undefined;
@@ -310,5 +333,17 @@ export class Guest {
         ...(initrd ? { initrd } : {}),
       }),
     );
+  }
+}
+
+const PAGE = 4096;
+/** Zeroes a guest's RAM. Pages that it never touched stay so: the host has no memory behind them yet. */
+function clear(ram: Uint8Array): void {
+  const words = new Uint32Array(ram.buffer, ram.byteOffset, ram.length / 4);
+  for (let page = 0; page < words.length; page += PAGE / 4) {
+    let at = page;
+    const end = page + PAGE / 4;
+    while (at < end && words[at] === 0) at++;
+    if (at < end) words.fill(0, at, end);
   }
 }

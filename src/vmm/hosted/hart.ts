@@ -67,6 +67,9 @@ const INSTRUCTIONS_PER_TICK = 30;
 /** Sent bytes that are passed on at once; fewer wait until the guest pauses. */
 const OUTPUT_BATCH = 256;
 const CONSOLE_RETRY_MS = 5;
+/** Garbage is collected at most so often, and when no timer of the board is due before: a collection takes some 10 ms. */
+const COLLECT_MS = 5000;
+const COLLECT_TICKS = 500_000;
 
 const SSIP = 1;
 const A2 = 12;
@@ -224,7 +227,22 @@ function carryOut(action: number, low: number, high: number): void {
 
 /** Sleeps until an interrupt is pending, a timer is due or somebody wants this thread. */
 function idle(): void {
-  hart.waitForInterrupt(tick());
+  const deadline = tick();
+  collect(deadline);
+  hart.waitForInterrupt(deadline);
+}
+
+let collected = 0;
+let modules = 0;
+/** A thread that sleeps collects no garbage: what the translator left would stay for as long as the guest idles. */
+function collect(deadline: number): void {
+  const made = hart.translated?.modules ?? 0;
+  if (made === modules && collected !== 0) return;
+  const now = performance.now();
+  if (now - collected < COLLECT_MS || deadline - ticks(start.clock) < COLLECT_TICKS) return;
+  collected = now;
+  modules = made;
+  globalThis.gc?.();
 }
 
 /** A started hart begins where it was told to. */

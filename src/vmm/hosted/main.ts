@@ -1,9 +1,10 @@
 // The program of a guest's partition: its VMM. This thread does the I/O, one worker for each hart runs guest code.
 
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { startPartition } from '../../sdk/index.ts';
 import { Guest, type GuestConfiguration, type Images } from './guest.ts';
 import { UARTS } from './machine-state.ts';
+import { Publisher, STATISTICS, STATISTICS_BYTES } from './statistics.ts';
 
 /** What the description says of a guest (seams.md, "What the CLI gives each program"). */
 interface Configuration {
@@ -14,23 +15,21 @@ interface Configuration {
 
 const WRONG_INPUT = 2;
 const OWN_FAULT = 70;
+const COLLECT_MS = 5000;
 
 /** No guest has a use for more: its RAM is at most 2 GiB, and Node reads no more than that at once. */
 const MAX_IMAGE_BYTES = 2 ** 30;
 
-/** The bytes of an image: opened by the kernel, read before the jail closes, looked at after it has. undefined: too many. */
-function readImage(descriptor: number): Uint8Array | undefined {
-  const { size } = fstatSync(descriptor);
-  if (size > MAX_IMAGE_BYTES) return undefined;
+/** An image's bytes, as far as they are there: its descriptor was opened by the kernel, and stays open for the next boot. */
+function readImage(descriptor: number, size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   let at = 0;
-  while (at < bytes.length) {
-    const n = readSync(descriptor, bytes, at, bytes.length - at, at);
-    if (n === 0) break;
+  while (at < size) {
+    const n = readSync(descriptor, bytes, at, size - at, at);
+    if (n === 0) return bytes.slice(0, at);
     at += n;
   }
-  closeSync(descriptor);
-  return bytes.subarray(0, at);
+  return bytes;
 }
 
 const partition = await startPartition();
@@ -38,9 +37,14 @@ const { start } = partition;
 const { cmdline, deviceTree, devices } = start.config as unknown as Configuration;
 const configuration: GuestConfiguration = { harts: start.harts, memory: start.memory, cmdline, deviceTree, devices };
 
-const read = Object.entries(start.files).map(([name, fd]) => [name, readImage(fd)] as const);
-const tooLarge = read.find(([, bytes]) => bytes === undefined)?.[0];
-const images: Images = Object.fromEntries(read);
+const statistics = partition.writableFile(STATISTICS, STATISTICS_BYTES);
+const files = Object.entries(start.files)
+  .filter(([name]) => name !== STATISTICS)
+  .map(([name, descriptor]) => ({ name, descriptor, size: fstatSync(descriptor).size }));
+const tooLarge = files.find(({ size }) => size > MAX_IMAGE_BYTES)?.name;
+const images: Images = Object.fromEntries(
+  files.map(({ name, descriptor, size }) => [name, () => readImage(descriptor, size)]),
+);
 const lines = UARTS.map((uart) => {
   const name = devices[uart];
   return name === undefined ? undefined : { output: partition.producer(name), input: partition.consumer(name) };
@@ -50,17 +54,22 @@ const guest = new Guest(configuration, images, {
   lines,
   partition: partition.share(),
   restarted: () => partition.reset(),
-  ended: (status) => partition.exit(status),
+  ended: (status) => {
+    publisher?.publish();
+    partition.exit(status);
+  },
   failed(text) {
     partition.log(text);
     process.exit(OWN_FAULT);
   },
 });
 
+const publisher = statistics && new Publisher(statistics, () => guest.statistics());
 await partition.seal(guest.workers);
 partition.onWake(({ stopping }) => {
   if (stopping) {
     guest.halt();
+    publisher?.publish();
     partition.exit(0);
   }
   guest.onStreams();
@@ -76,3 +85,6 @@ if (wrong) {
   partition.exit(WRONG_INPUT);
 }
 guest.onStreams();
+publisher?.start();
+// What the start left; an idle VMM would never collect it.
+setTimeout(() => globalThis.gc?.(), COLLECT_MS).unref();
