@@ -19,12 +19,14 @@ export function boundOf(program: Program, action: Action): Bound {
   execution.call(action.fn.name, argumentsOf(action, State.any(program, 'S', isPlan(program))));
   const unbounded: string[] = [];
   const sum = new Map<string, number>();
-  for (const { turns, steps, where } of execution.trips) {
+  for (const { turns, atMost, steps, where } of execution.trips) {
+    let isOfPlan = true;
     walk([turns], (t) => {
-      const ofPlan = t.op !== 'var' && t.op !== 'cell' ? true : String(t.payload).startsWith('C.');
-      if (!ofPlan && !unbounded.includes(where)) unbounded.push(where);
+      if ((t.op === 'var' || t.op === 'cell') && !String(t.payload).startsWith('C.')) isOfPlan = false;
     });
-    sum.set(show(turns), (sum.get(show(turns)) ?? 0) + steps);
+    if (!isOfPlan && atMost === undefined && !unbounded.includes(where)) unbounded.push(where);
+    const bound = isOfPlan ? show(turns) : String(atMost);
+    sum.set(bound, (sum.get(bound) ?? 0) + steps);
   }
   const text = [String(execution.steps), ...[...sum].map(([turns, steps]) => `${steps} * ${turns}`)].join(' + ');
   return { text, unbounded };

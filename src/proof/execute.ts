@@ -55,6 +55,8 @@ export interface Pairs {
 /** A loop whose number of turns the state decides: counted by BOUND. */
 export interface Trip {
   readonly turns: Term;
+  /** Each turn writes a row of its own in a table with so many: there are no more turns (SAFE: they are in bounds). */
+  readonly atMost: number | undefined;
   readonly steps: number;
   readonly where: string;
 }
@@ -74,6 +76,9 @@ interface PointwiseLoop {
   readonly reads: { readonly place: Place & { kind: 'cell' }; readonly state: State; readonly index: Term }[];
   readonly writes: Map<string, { readonly state: State; readonly base: Term; readonly index: Term }>;
   wrote: boolean;
+  /** Rows of the smallest table that every turn writes. */
+  always: number;
+  turning: Term;
 }
 
 export class Execution {
@@ -299,7 +304,8 @@ export class Execution {
         updated(() => this.#read(target)),
         s,
       );
-      const before = this.#read(target);
+      // Not as it is read here: where the condition does not hold, nothing may be said of it by the condition.
+      const before = state.field(target.field);
       this.#mayWrite(state, target.field, s);
       if (this.#loop !== undefined) throw this.#refuse('a loop with a variable number of turns writes tables only', s);
       state.fields.set(target.field, ite(this.#condition, value, before));
@@ -331,7 +337,7 @@ export class Execution {
     this.#oblige('in bounds', and(sle(word(0), from), sle(from, to), sle(to, word(table.size))), s);
     if (this.#loop !== undefined) throw this.#refuse('fill in a loop', s);
     this.#mayWrite(state, s.table, s);
-    this.trips.push({ turns: T.sub(to, from), steps: 1, where: this.#where(s) });
+    this.trips.push({ turns: T.sub(to, from), atMost: table.size, steps: 1, where: this.#where(s) });
     const index = T.wordVar(`${this.#label}.fill${(this.#loops += 1)}`);
     const range = { from, to, base: word(0) };
     state.tables.set(s.table, new Mapped(contents, this.#condition, range, index, value));
@@ -369,17 +375,22 @@ export class Execution {
       reads: [],
       writes: new Map(),
       wrote: false,
+      always: Infinity,
+      turning: TRUE,
     };
     this.#loop = loop;
     frame.locals.set(s.index, index);
     const turning = and(running, sle(from, index), slt(index, to));
     frame.running = turning;
+    loop.turning = this.#condition;
     this.#scoped(() => this.#run(s.body));
     frame.locals.delete(s.index);
     this.#loop = undefined;
     const left = frame.running;
     frame.running = running;
-    this.trips.push({ turns: T.sub(to, from), steps: this.steps - steps + 1, where: this.#where(s) });
+    const turns = T.sub(to, from);
+    const atMost = loop.always === Infinity ? undefined : loop.always;
+    this.trips.push({ turns, atMost, steps: this.steps - steps + 1, where: this.#where(s) });
     this.steps = steps;
 
     if (frame.returns.length > returned) this.#scan(s, loop, frame.returns.splice(returned), from, to);
@@ -474,6 +485,8 @@ export class Execution {
       throw this.#refuse('a loop writes a table at one index', at);
     }
     loop.writes.set(table, { state, base, index });
+    const size = this.program.tables.get(table)?.size ?? Infinity;
+    if (this.#condition === loop.turning) loop.always = Math.min(loop.always, size);
   }
 
   // ---- expressions

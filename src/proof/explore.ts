@@ -137,7 +137,7 @@ class PlanMaker {
     this.put('portCapacity', c, isCall ? 1 : 1 + this.pick(3));
     this.put('portBytes', c, 8);
     this.put('portQuota', c, this.pick(3));
-    this.put('portWithin', c, 1 + this.pick(9));
+    this.put('portWithin', c, 1 + this.pick([4, 40][this.pick(2)]));
     this.#handle(from, isCall ? 'H_CALL' : 'H_SEND', c);
     this.#handle(to, isCall ? 'H_SERVE' : 'H_RECEIVE', c);
     this.#allow(from, to, 'FLOW_PORT', c);
@@ -249,6 +249,7 @@ const USES: Readonly<Record<string, readonly string[]>> = {
 /** A handle that there is, and an operation on it: by chance alone it would be rare. */
 function use(code: Code, k: Kernel, pick: (n: number) => number): { p: number; h: number; name: string } | undefined {
   const [p, h] = [pick(Number(k['np'])), pick(3)];
+  if (at(k, 'why')[p] !== 0 && pick(3) === 0) return { p, h, name: 'RESULT' };
   const kind = at(k, 'handleKind')[p * Number(code['MAX_HANDLES']) + h];
   const names = Object.entries(USES).find(([name]) => Number(code[name]) === kind)?.[1];
   return names && { p, h, name: names[pick(names.length)] };
