@@ -124,7 +124,11 @@ export class SystemView {
       }
       case 'best-effort':
         this.#windows = {
-          ...{ mode: 0, windows: 0, missed: 0, late: [], maxMicros: 0 },
+          mode: 0,
+          windows: 0,
+          missed: 0,
+          late: [],
+          maxMicros: 0,
           ...this.#windows,
           bestEffort: event.reason,
         };

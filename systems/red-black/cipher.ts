@@ -13,8 +13,7 @@ async function receiveKey(): Promise<Key> {
   const reader = port.reader('key');
   for (;;) {
     const sample = await reader.read();
-    if (sample?.valid)
-      return (await subtle.importKey('raw', sample.message, 'AES-GCM', false, ['encrypt', 'decrypt'])) as Key;
+    if (sample?.valid) return subtle.importKey('raw', sample.message, 'AES-GCM', false, ['encrypt', 'decrypt']);
     await time.sleep(20);
   }
 }
