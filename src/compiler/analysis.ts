@@ -45,7 +45,7 @@ export class Analysis {
 
   /**
    * Functions of at most `limit` nodes are built in place, and those called once if they have at most ONCE, counted with all
-   * that is built into them: larger ones stay apart, so that each is validated apart. `roots` always exist apart.
+   * that is built into them: larger ones stay apart, so that each is validated apart. `roots` exist apart as well.
    */
   constructor(unit: Unit, roots: readonly string[], limit: number, once: number) {
     this.unit = unit;
@@ -68,7 +68,6 @@ export class Analysis {
   }
 
   inlined(name: string): boolean {
-    if (this.#roots.has(name)) return false;
     // A table of cases in a function that one place calls belongs there.
     if (this.#callers.get(name) === 1 && isTable(this.unit.program.functions.get(name)?.body ?? [])) return true;
     const size = this.#whole(name);

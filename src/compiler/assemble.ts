@@ -106,8 +106,15 @@ export class Assembler {
         return item.bytes.length;
     }
   }
-  /** Throws Error for a name that nothing defines and jumps out of reach. `known`: addresses of names defined elsewhere. */
-  link(base: number, known: ReadonlyMap<string, number> = new Map()): Linked {
+  /**
+   * Throws Error for a name that nothing defines and jumps out of reach. `known`: addresses of names defined elsewhere;
+   * `behind`: names for places so many bytes after another one.
+   */
+  link(
+    base: number,
+    known: ReadonlyMap<string, number> = new Map(),
+    behind: Readonly<Record<string, { readonly after: string; readonly bytes: number }>> = {},
+  ): Linked {
     let symbols = new Map<string, number>();
     const addresses: number[] = [];
     const place = (): void => {
@@ -122,6 +129,8 @@ export class Assembler {
         address += this.#size(item, address);
       });
       addresses[this.#items.length] = address;
+      for (const [name, { after, bytes }] of Object.entries(behind))
+        symbols.set(name, (symbols.get(after) ?? 0) + bytes);
     };
     const to = (name: string): number => {
       const address = symbols.get(name);

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import * as kernel from '../kernel/core/core.ts';
 import { readSources } from './source.ts';
 import { campaign } from './tests/campaign.ts';
+import { instructionCounts } from './tests/counts.ts';
 import { firstCampaign } from './tests/campaign-first.ts';
 import { Twin } from './tests/twin.ts';
 import type { Core } from './tests/twin.ts';
@@ -19,8 +20,28 @@ const isFirst = !('OP_SEND' in core);
 test('compiled core and core in V8 agree on every call and every table', () => {
   const twin = new Twin(core, files, roots);
   const seen = isFirst ? firstCampaign(core, twin, 1, STEPS) : campaign(core, twin, 1, STEPS).seen;
-  assert.ok(seen.size > (isFirst ? 20 : 150), `only ${seen.size} outcomes`);
+  assert.ok(seen.size > (isFirst ? 20 : 120), `only ${seen.size} outcomes`);
 });
+
+test(
+  'operations take as few instructions as were measured',
+  { skip: isFirst && 'the first core has no messages' },
+  () => {
+    const counts = instructionCounts(core, new Twin(core, files, roots));
+    const most: Record<string, number> = {
+      TIME: 75,
+      POLL: 78,
+      'SEND 64': 185,
+      'RECEIVE 64': 178,
+      'SEND 1024': 520,
+      'RECEIVE 1024': 510,
+    };
+    for (const [label, limit] of Object.entries(most)) {
+      const count = counts.get(label) ?? Infinity;
+      assert.ok(count <= limit, `${label}: ${count} instructions, not at most ${limit}`);
+    }
+  },
+);
 
 test('a compiler that is wrong in one place is found (the comparison can fail)', () => {
   const wrong = files.map((f) => ({

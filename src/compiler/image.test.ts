@@ -1,7 +1,11 @@
 // The image of a program boots on QEMU and on our own board with one transcript, and gdb would find its lines.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { positionOf } from '../proof/language.ts';
 import { buildImage } from './image.ts';
 import { listing } from './listing.ts';
 import { readSources } from './source.ts';
@@ -16,6 +20,30 @@ test('the hello image says the same on our board and on QEMU, and switches the m
   assert.deepEqual([ours.transcript, ours.status], [WANTED, 0]);
   if (!qemu) return;
   assert.deepEqual(runOnQemu(image.elf), { transcript: WANTED, status: 0 });
+});
+
+const addr2line = 'riscv64-linux-gnu-addr2line';
+const hasBinutils = spawnSync(addr2line, ['--version']).status === 0;
+test('binutils read the line numbers', { skip: !hasBinutils && 'no riscv64 binutils' }, () => {
+  const { elf, linked } = buildImage(hello);
+  const folder = mkdtempSync(path.join(tmpdir(), 'compiler-'));
+  try {
+    const file = path.join(folder, 'hello.elf');
+    writeFileSync(file, elf);
+    const addresses = linked.lines.filter((l) => l.at !== undefined && l.at.file >= 0);
+    const { stdout } = spawnSync(addr2line, ['-f', '-e', file, ...addresses.map((l) => l.address.toString(16))], {
+      encoding: 'utf8',
+    });
+    const shown = stdout.trim().split('\n');
+    const wanted = addresses.flatMap(({ at }) => {
+      const { line } = positionOf(hello[0].text, at?.offset ?? 0);
+      return ['main', `${hello[0].name}:${line}`];
+    });
+    assert.ok(addresses.length > 20);
+    assert.deepEqual(shown, wanted);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('with bounds compiled in, the program is larger and says the same', () => {

@@ -4,15 +4,13 @@ import { Assembler } from './assemble.ts';
 import { compileInto, emitTexts } from './compile.ts';
 import { debugSections } from './dwarf.ts';
 import { elfFile } from './elf.ts';
-import { GP_OFFSET } from './layout.ts';
-import { GP, RA, SP, ZERO, x } from './instructions.ts';
+import { entryStub, programStub, trapStub } from './stubs.ts';
+import { readUnit } from './source.ts';
 import type { Compilation } from './compile.ts';
 import type { Linked } from './assemble.ts';
 import type { SourceFile } from '../proof/language.ts';
 import type { Symbol } from './elf.ts';
 
-/** CSR numbers (Privileged ISA, chapter 2). */
-export const CSR = { mhartid: 0xf14, mtvec: 0x305 } as const;
 /** First byte of RAM on QEMU's `virt`. */
 export const RAM = 0x8000_0000;
 const STACK_BYTES = 16 * 1024;
@@ -25,34 +23,6 @@ export interface Image {
   /** Bytes behind the image: state and stack. */
   readonly stateAt: number;
   readonly memory: number;
-}
-
-/** Hart 0 runs `main`; the others sleep. A trap inside ends in a loop, with nothing changed that a debugger would look for. */
-function entry(asm: Assembler, stateBytes: number): void {
-  const [t0, t1] = [x('t0'), x('t1')];
-  asm.label('entry');
-  asm.op('csrrs', t0, ZERO, 0, CSR.mhartid);
-  asm.branch('ne', t0, ZERO, 'park');
-  asm.address(t0, 'halt');
-  asm.op('csrrw', ZERO, t0, 0, CSR.mtvec);
-  asm.address(GP, 'state', GP_OFFSET);
-  asm.address(SP, 'state', stateBytes + STACK_BYTES);
-  // RAM holds anything: after a warm reset even what the last run left.
-  asm.address(t0, 'state');
-  asm.move(t1, SP);
-  asm.label('entry.clear');
-  asm.store(ZERO, t0, 0);
-  asm.store(ZERO, t0, 8);
-  asm.imm('addi', t0, t0, 16);
-  asm.branch('ltu', t0, t1, 'entry.clear');
-  asm.jump('main', RA);
-  asm.label('park');
-  asm.op('wfi', 0);
-  asm.jump('park');
-  // mtvec's low two bits are its mode.
-  asm.align(4);
-  asm.label('halt');
-  asm.jump('halt');
 }
 
 /** Functions and stubs with their sizes, by address. */
@@ -69,20 +39,53 @@ export function functionSymbols(linked: Linked): Symbol[] {
   }));
 }
 
-/** The image of a program with a function `main`. Throws OutsideLanguage. */
-export function buildImage(files: readonly SourceFile[], { check = false, base = RAM } = {}): Image {
+/** A program for U-mode, flat, for its place in memory: code from `base` on, state and stack behind it. */
+export function buildProgram(
+  files: readonly SourceFile[],
+  place: { readonly base: number; readonly bytes: number; readonly exit: number },
+): Uint8Array {
   const asm = new Assembler();
-  // The entry comes first and needs the state's size: compile once to learn it.
-  const { layout } = compileInto(new Assembler(), files, { roots: ['main'], check });
-  entry(asm, layout.size);
-  const compilation = compileInto(asm, files, { roots: ['main'], check });
-  asm.endCode();
-  emitTexts(asm, compilation.unit);
+  programStub(asm, place.exit);
+  const { unit, layout } = compileInto(asm, files, { roots: ['main'], check: true });
+  emitTexts(asm, unit);
   asm.align(16);
   asm.label('state');
-  const linked = asm.link(base);
-  const stateAt = base + linked.bytes.length;
+  const end = place.base + place.bytes;
+  const linked = asm.link(place.base, new Map([['stack', end]]));
+  if (linked.bytes.length + layout.size + STACK_BYTES > place.bytes) {
+    throw new RangeError(`${files.at(-1)?.name}: ${linked.bytes.length} bytes of code do not fit into ${place.bytes}`);
+  }
+  return linked.bytes;
+}
+
+export interface ImageOptions {
+  readonly check?: boolean;
+  readonly base?: number;
+  /** Bytes that the program finds by `symbol(NAME)` and `symbol('NAME.end')`; multiples of 8. */
+  readonly blobs?: Readonly<Record<string, Uint8Array>>;
+}
+/** The image of a program with a function `main`, and `trap` if it has partitions (stubs.ts). Throws OutsideLanguage. */
+export function buildImage(files: readonly SourceFile[], options: ImageOptions = {}): Image {
+  const { check = false, base = RAM, blobs = {} } = options;
+  const hasTraps = readUnit(files).program.functions.has('trap');
+  const asm = new Assembler();
+  entryStub(asm, hasTraps);
+  if (hasTraps) trapStub(asm);
+  const compilation = compileInto(asm, files, { roots: hasTraps ? ['main', 'trap'] : ['main'], check });
+  const { layout } = compilation;
+  asm.endCode();
+  emitTexts(asm, compilation.unit);
+  for (const [name, bytes] of Object.entries(blobs)) {
+    const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8);
+    padded.set(bytes);
+    asm.data(name, padded);
+    asm.label(`${name}.end`);
+  }
+  asm.align(16);
+  asm.label('state');
   const memory = layout.size + STACK_BYTES;
+  const linked = asm.link(base, new Map(), { stack: { after: 'state', bytes: memory } });
+  const stateAt = base + linked.bytes.length;
   const functions = functionSymbols(linked);
   const fields: Symbol[] = [...layout.fields.values()].map((f) => ({
     name: f.name,

@@ -23,6 +23,8 @@ export interface Run {
   /** Exit status of the finisher, undefined when the budget ran out. */
   readonly status: number | undefined;
   readonly instructions: number;
+  /** Instructions retired when each byte came out. */
+  readonly at: readonly number[];
 }
 
 const SLICE = 20_000;
@@ -33,6 +35,7 @@ export function runOnBoard(flat: Uint8Array, { ramBytes = 16 << 20, budget = 50_
   machine.ram.set(flat);
   let status: number | undefined;
   const output: number[] = [];
+  const at: number[] = [];
   const signals = {
     interrupt: (hart: number, bit: number, level: boolean) => machine.setInterrupt(hart, bit, level),
     timerMoved: () => {},
@@ -47,7 +50,10 @@ export function runOnBoard(flat: Uint8Array, { ramBytes = 16 << 20, budget = 50_
   const board: Board = attachBoard(new Int32Array(BOARD_WORDS), 1, time, { seconds: 0, nanoseconds: 0 }, signals);
   const drain = (): void => {
     const count = uartSent(board.uart0);
-    for (let i = 0; i < count; i++) output.push(uartPeekSent(board.uart0, i));
+    for (let i = 0; i < count; i++) {
+      output.push(uartPeekSent(board.uart0, i));
+      at.push(hart?.instret ?? 0);
+    }
     uartTakeSent(board.uart0, count);
   };
   hart = new Hart(machine, 0, {
@@ -68,7 +74,7 @@ export function runOnBoard(flat: Uint8Array, { ramBytes = 16 << 20, budget = 50_
     boardTick(board);
     if (stop.why === 'idle') hart.waitForInterrupt(boardDeadline(board, 0));
   }
-  return { transcript: new TextDecoder().decode(new Uint8Array(output)), status, instructions: hart.instret };
+  return { transcript: new TextDecoder().decode(new Uint8Array(output)), status, instructions: hart.instret, at };
 }
 
 export const qemu: boolean = spawnSync('qemu-system-riscv64', ['--version']).status === 0;

@@ -52,6 +52,7 @@ export class Validation {
   readonly code: (MachineInstruction | undefined)[];
   readonly #contracts = new Map<string, Callee>();
   readonly #places: Places;
+  readonly #called: ReadonlySet<number | undefined>;
   readonly #certifies: boolean;
   /** Of the last function. */
   normal = new NormalForm();
@@ -69,7 +70,13 @@ export class Validation {
       decode(view.getUint32(n * 4, true)),
     );
     const analysis = new Analysis(unit, functions, 0, 0);
+    // What the code calls; everything else that it needs is built into it.
+    const called = new Set<number | undefined>(
+      this.code.map((i, n) => (i?.op === 'jal' ? linked.base + n * 4 + i.imm : undefined)),
+    );
+    this.#called = called;
     for (const name of functions) {
+      if (!called.has(linked.symbols.get(name))) continue;
       const writes = analysis.writes(name);
       const result = unit.signatures.get(name)?.result ?? 'void';
       if (writes.size > 0 || this.#loops(name)) this.#contracts.set(name, { writes, result });
@@ -196,7 +203,7 @@ export class Validation {
     for (const other of this.compilation.functions) {
       const entry = this.linked.symbols.get(other);
       const types = unit.signatures.get(other)?.parameters ?? [];
-      if (entry === undefined || this.#contracts.has(other)) continue;
+      if (entry === undefined || this.#contracts.has(other) || !this.#called.has(entry)) continue;
       const [states, booleans] = [types.map((t) => t === 'state'), types.map((t) => t === 'bool')];
       pure.set(entry, { name: other, states, booleans, reads: this.#reads(other) });
     }

@@ -33,6 +33,8 @@ export abstract class RegionAccesses extends RegionWays {
   readonly #host = this.local('i64');
   /** Registers that take long steps, by block of a steady loop. */
   readonly #striding = new Map<Block, number>();
+  /** Registers that a block of a steady loop stores through: its loads through them use the page that the stores have found. */
+  readonly #storing = new Map<Block, number>();
   /** Code of TLB checks by size and kind: it is the same each time. */
   readonly #checks: (Uint8Array | undefined)[] = [];
   readonly #singleLocals: (number | undefined)[] = [];
@@ -110,7 +112,8 @@ export abstract class RegionAccesses extends RegionWays {
       this.end();
       return;
     }
-    const { page, distance } = this.#remembered(rs1, store);
+    const isShared = !store && ((this.#storing.get(this.current) ?? 0) & (1 << rs1)) !== 0;
+    const { page, distance } = this.#remembered(rs1, store || isShared);
     const host = this.scratch('remembered', 'i32');
     const done = this.block(type);
     this.get(this.#va);
@@ -124,15 +127,18 @@ export abstract class RegionAccesses extends RegionWays {
     slow();
     this.br(done);
     this.end();
-    this.get(this.#va);
-    this.i64(-4096);
-    this.op('i64.and');
-    this.set(page);
     this.#pushHost();
-    this.tee(host);
-    this.get(this.#va);
-    this.op('i32.wrap_i64', 'i32.sub');
-    this.set(distance);
+    this.set(host);
+    if (!isShared) {
+      this.get(this.#va);
+      this.i64(-4096);
+      this.op('i64.and');
+      this.set(page);
+      this.get(host);
+      this.get(this.#va);
+      this.op('i32.wrap_i64', 'i32.sub');
+      this.set(distance);
+    }
     this.else();
     this.get(this.#va);
     this.op('i32.wrap_i64');
@@ -162,12 +168,18 @@ export abstract class RegionAccesses extends RegionWays {
         const { number, rd, rs1, immediate } = instruction;
         if (number === NUMBER.addi && rd === rs1 && Math.abs(immediate) >= LONG_STEP) striding |= 1 << rd;
       }
-    for (const block of loop) this.#striding.set(block, striding);
-    for (const { body } of loop)
-      for (const { instruction } of body) {
-        const access = accessOf(instruction.number);
-        if (access && instruction.rs1 !== 0) pages.add(this.#remembered(instruction.rs1, access === 'store').page);
+    for (const block of loop) {
+      let storing = 0;
+      for (const { instruction } of block.body)
+        if (accessOf(instruction.number) === 'store') storing |= 1 << instruction.rs1;
+      this.#striding.set(block, striding);
+      this.#storing.set(block, storing);
+      for (const { instruction } of block.body) {
+        const { number, rs1 } = instruction;
+        if (accessOf(number) && rs1 !== 0 && !(striding & (1 << rs1)))
+          pages.add(this.#remembered(rs1, (storing & (1 << rs1)) !== 0).page);
       }
+    }
     if (pages.size > MOST_PAGES) {
       for (const block of loop) this.#striding.set(block, -1);
       return;
