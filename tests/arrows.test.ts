@@ -66,6 +66,14 @@ const ARROWS: Record<string, readonly string[]> = {
   'src/images/': ['node:'],
   'src/proof/': ['src/kernel/core/', 'npm:acorn', 'npm:oxc-parser', 'npm:z3-solver', 'node:'],
   'src/compiler/': ['src/proof/', 'npm:oxc-parser', 'node:'],
+  // A partition's program: what `virtsec attack` puts in the place of one that is taken over.
+  'src/cli/attack/hostile.ts': [
+    'src/cli/attack/order.ts',
+    'src/sdk/',
+    'src/kernel/abi.ts',
+    'src/kernel/hosted/linux.ts',
+    'node:',
+  ],
   'src/cli/': [
     'src/kernel/abi.ts',
     'src/policy/',

@@ -72,3 +72,30 @@ schedules:
   const [share] = shareOf(system, 'a');
   if (!system.events.some((e) => e.event === 'best-effort')) assert.ok(share > 60 && share < 83, `${share} %`);
 });
+
+test(
+  'who may switch the mode of the schedule has the windows of the other mode from the next frame on',
+  { skip },
+  async () => {
+    const system = new TestSystem(
+      describedPlan(
+        `
+virtsec: 1
+system: test
+partitions:
+  a: { app: ./a.ts, memory: 16M, may: { switch: [low, high] } }
+schedules:
+  low: { frame: ${FRAME}ms, cores: { 0: [{ a: 0-10ms }] } }
+  high: { frame: ${FRAME}ms, cores: { 0: [{ a: 0-40ms }] } }
+`,
+        { a: { program, config: { ms: 1000, mode: 1 } } },
+      ),
+    );
+    assert.equal(await system.exited, 0, JSON.stringify(system.events) + system.kernelLog);
+    const [low, result, high] = system.log('a');
+    assert.equal(result, 'switch 0');
+    const share = (text: string) => Number(/^share ([\d.]+)/.exec(text)?.[1]);
+    assert.ok(share(low) < 25, low);
+    if (!system.events.some((e) => e.event === 'best-effort')) assert.ok(share(high) > 50 && share(high) < 85, high);
+  },
+);

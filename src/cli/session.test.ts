@@ -79,11 +79,11 @@ test('a guest that ends with a status, or before the script is done, fails the r
 });
 
 test('a time-out shows what was waited for and the last output', async () => {
-  const outcome = await run([expect(/never/)], { timeout: 3 });
+  const outcome = await run([expect(/never/)], { timeout: 6 });
   assert.equal(outcome.status, 124);
   assert.match(
     outcome.message,
-    /^Time-out after 3 s: still waiting for --expect never\. The console's last lines:\nfake guest boots/,
+    /^Time-out after 6 s: still waiting for --expect never\. The console's last lines:\nfake guest boots/,
   );
 });
 

@@ -364,7 +364,11 @@ class Session {
     }
     const { why, status } = end.ended;
     if (why === 'shutdown') {
-      return { status: this.#guestStatus === 0 ? EXIT.ok : EXIT.failed, why, message: 'Ended from the console.' };
+      return {
+        status: this.#guestStatus === 0 ? EXIT.ok : EXIT.failed,
+        why,
+        message: this.#hasConsole ? 'Ended from the console.' : 'Shut down.',
+      };
     }
     if (why === 'signal') {
       return { status: EXIT.interrupted, why: 'interrupted', message: 'The kernel process was told to end.' };

@@ -15,7 +15,7 @@ export {
   compileSystem,
   type TerminalChoice,
 } from './compile.ts';
-export type { Channel, Description, GuestFiles, Partition } from './description.ts';
+export { type Channel, type Description, endsOf, type GuestFiles, type Partition } from './description.ts';
 export { type SystemDescription, defineSystem } from './define.ts';
 export { nearest } from './nearest.ts';
 export { showDescription } from './show.ts';

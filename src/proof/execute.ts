@@ -88,6 +88,8 @@ export class Execution {
   readonly trips: Trip[] = [];
   /** Equations that are assumed not to hold: what is only done if one does is not looked at. */
   readonly unequal = new Set<Term>();
+  /** Functions that have run. */
+  readonly called = new Set<string>();
   /** Statements and expressions evaluated outside of such loops; both sides of a branch count. */
   steps = 0;
   readonly #label: string;
@@ -105,6 +107,7 @@ export class Execution {
   call(name: string, args: readonly Value[], condition: Term = TRUE): Term | undefined {
     const fn = this.program.functions.get(name);
     if (fn === undefined) throw new Error(`no function ${name}`);
+    this.called.add(name);
     if (fn.parameters.length !== args.length) throw new Error(`${name} takes ${fn.parameters.join(', ')}`);
     const frame: Frame = {
       fn,

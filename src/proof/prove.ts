@@ -11,7 +11,7 @@ import { actionsOf } from './setting.ts';
 import { THEOREMS } from './theorems.ts';
 import type { Program } from './language.ts';
 import type { Goal, Question } from './question.ts';
-import type { Solve } from './solver.ts';
+import type { Answer, Solve } from './solver.ts';
 import type { Term } from './term.ts';
 import type { Action } from './setting.ts';
 import type { Theorem } from './theorems.ts';
@@ -47,6 +47,9 @@ export interface Options {
 /** Goals together are given up after so many seconds, and asked in two halves. */
 const TOGETHER = 1.5;
 
+/** Behind the label of a goal that is neither proved nor refuted. */
+export const NO_ANSWER = ': no answer';
+
 /** One solver's answers to one question. */
 class Prover {
   readonly solverName: string;
@@ -55,6 +58,7 @@ class Prover {
   readonly options: Options;
   readonly failed: string[] = [];
   solving = 0;
+  last: Answer['verdict'] = 'unknown';
   constructor(solverName: string, solve: Solve, question: Question, options: Options) {
     this.solverName = solverName;
     this.solve = solve;
@@ -83,6 +87,7 @@ class Prover {
   async #asks(terms: readonly Term[], seconds?: number): Promise<boolean> {
     const { verdict, milliseconds } = await this.solve(terms, [], seconds);
     this.solving += milliseconds;
+    this.last = verdict;
     return verdict === 'unsat';
   }
   /** Goals together, or in halves; a single one with more and more instances. */
@@ -90,6 +95,10 @@ class Prover {
     if (goals.length === 0 || (this.options.first === true && this.failed.length > 0)) return;
     if (goals.length > 1) {
       if (await this.#isUnsatisfiable(this.question.assertions(goals, 1).terms, name, TOGETHER)) return;
+      if (this.options.first === true && this.last === 'sat') {
+        this.failed.push(...goals.map((g) => g.label));
+        return;
+      }
       const middle = goals.length >> 1;
       await this.prove(goals.slice(0, middle), `${name}a`);
       await this.prove(goals.slice(middle), `${name}b`);
@@ -100,7 +109,7 @@ class Prover {
       if (await this.#isUnsatisfiable(terms, name)) return;
       if (complete) break;
     }
-    this.failed.push(...goals.map((g) => g.label));
+    this.failed.push(...goals.map((g) => (this.last === 'sat' ? g.label : `${g.label}${NO_ANSWER}`)));
   }
 }
 

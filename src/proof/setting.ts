@@ -40,6 +40,11 @@ function operationsOf(program: Program): [name: string, op: number][] {
   return [...program.constants].filter(([name]) => name.startsWith('OP_'));
 }
 
+/** The operation is none of those that there are. */
+export function assumeOther(program: Program, execution: Execution): void {
+  for (const [, number] of operationsOf(program)) execution.unequal.add(eq(wordVar('op'), word(number)));
+}
+
 /** Names of the fields and tables that have a view. All others are the plan. */
 export function isPlan(program: Program): (name: string) => boolean {
   return (name) => !program.functions.has(`vis_${name}`) && !program.functions.has(`see_${name}`);
@@ -74,9 +79,7 @@ export class Setting {
   }
   execution(label: string): Execution {
     const execution = new Execution(this.program, label);
-    if (this.action?.op === 'other') {
-      for (const [, number] of operationsOf(this.program)) execution.unequal.add(eq(wordVar('op'), word(number)));
-    }
+    if (this.action?.op === 'other') assumeOther(this.program, execution);
     return execution;
   }
   /** Value of a function of spec.ts. */

@@ -75,6 +75,11 @@ async function wasm(usual: number): Promise<Solve> {
   };
 }
 
+/** Native Z3, if there is one. */
+export function quickest(): SolverName {
+  return spawnSync('z3', ['--version']).status === 0 ? 'z3' : 'wasm';
+}
+
 /** `seconds`: for one question. After 'wasm' the process needs process.exit: its threads never end. */
 export async function solver(name: SolverName, seconds: number): Promise<Solve> {
   return name === 'wasm' ? await wasm(seconds) : native(name, seconds);

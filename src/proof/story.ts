@@ -2,6 +2,7 @@
 // What does not replay is said to be so: then the instances were too few, and the goal is unproved rather than wrong.
 import { emitted } from './parse.ts';
 import { evaluator } from './evaluate.ts';
+import { NO_ANSWER } from './prove.ts';
 import { and, sle, walk, word, wordVar } from './term.ts';
 import { isPlan } from './setting.ts';
 import type { Program } from './language.ts';
@@ -276,7 +277,7 @@ class Replay {
 export async function tell(program: Program, texts: Sources, outcome: Outcome, solve: Solve): Promise<string> {
   const { theorem, action, failed } = outcome;
   const question = theorem.ask(program, action);
-  const names = new Set(failed);
+  const names = new Set(failed.map((label) => label.replace(NO_ANSWER, '')));
   for (const goal of question.goals.filter((g) => names.has(g.label))) {
     const model = await findModel(program, question, goal, solve);
     if (model === undefined) continue;

@@ -182,3 +182,59 @@ test('a hostile peer cannot make this end notify more than once for each of its 
   }
   assert.equal(seen.toConsumer, 32);
 });
+
+const GENERATION = 4;
+
+/** As the kernel does it when the producer is dead and another one will start (kernel/hosted/ring-memory.ts). */
+function restartProducer(memory: RingMemory): void {
+  Atomics.add(memory.header, GENERATION, 1);
+  memory.data.fill(0);
+  for (const word of [1, 2, 3]) memory.header[word] = 0;
+}
+
+test('another producer: the old one is left unread, and the new one writes when its consumer has joined', () => {
+  const { memory, producer, consumer, seen } = ends(64);
+  producer.write(Uint8Array.of(1, 2, 3));
+  restartProducer(memory);
+  const next = new StreamProducer(memory, { notify: () => (seen.toConsumer += 1), peerIsDead: () => false });
+  assert.equal(next.write(Uint8Array.of(9)), 0);
+  assert.equal(next.waitForSpace(), true);
+  assert.equal(consumer.takeRestart(), false);
+  assert.equal(consumer.available, 0);
+  assert.equal(consumer.takeRestart(), true);
+  assert.equal(seen.toProducer, 1);
+  assert.equal(next.space, 64);
+  next.write(Uint8Array.of(7, 8));
+  const into = new Uint8Array(8);
+  assert.deepEqual([consumer.read(into), ...into.subarray(0, 2)], [2, 7, 8]);
+  assert.equal(consumer.takeRestart(), false);
+});
+
+test('what is wiped while the consumer reads it does not count as read', () => {
+  const { memory, producer, consumer } = ends(64);
+  producer.write(new Uint8Array(10).fill(5));
+  // The kernel's hand comes between the look at the count and the copy.
+  class Torn extends Uint8Array {
+    override set(...parts: Parameters<Uint8Array['set']>): void {
+      restartProducer(memory);
+      super.set(...parts);
+    }
+  }
+  assert.equal(consumer.read(new Torn(10)), 0);
+  assert.equal(consumer.available, 0);
+  assert.equal(consumer.peerLied, false);
+});
+
+test('a consumer that lied is forgiven once it is dead, because the next one may be honest', () => {
+  const { memory, producer, seen } = ends(64);
+  memory.progress[HEAD] = 1000;
+  assert.equal(producer.space, 0);
+  assert.equal(producer.peerLied, true);
+  memory.progress[HEAD] = 0;
+  assert.equal(producer.space, 0);
+  seen.dead = true;
+  assert.equal(producer.closed, true);
+  assert.equal(producer.space, 64);
+  seen.dead = false;
+  assert.equal(producer.closed, false);
+});

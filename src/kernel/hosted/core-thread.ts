@@ -22,7 +22,7 @@ import {
 } from '../abi.ts';
 import { bootPlan, hasWindows } from './boot-plan.ts';
 import { FutexSet, SIGCONT, SIGSTOP, addressOf, futexWake, memoryAt, systemCall, writeByte } from './linux.ts';
-import { Supervisor, isBounded } from './supervisor.ts';
+import { NOBODY, Supervisor, isBounded } from './supervisor.ts';
 import type { CoreEvent, Mechanism } from './supervisor.ts';
 import { EARLY_MS, Lateness, runFirst } from './windows.ts';
 
@@ -42,10 +42,18 @@ const MAX_PENDING = 256;
 
 /** From the main thread. */
 export type CoreRequest =
-  /** A new process is about to start: its page is in place, `wakePipe` is the (non-blocking) write end for it. */
-  | { readonly request: 'attach'; readonly partition: number; readonly wakePipe: number }
-  /** Its HELLO may be answered. `threads`: what windows are enforced by (windows.ts), of a partition that has any. */
-  | { readonly request: 'load'; readonly partition: number; readonly threads: readonly number[] }
+  /** The partition has another process: its page is in place, `wakePipe` is the (non-blocking) write end for it. */
+  | { readonly request: 'attach'; readonly partition: number; readonly process: number; readonly wakePipe: number }
+  /**
+   * The HELLO of that process may be answered (NOBODY: of a partition without one, there is none). `threads`: what windows are
+   * enforced by (windows.ts), of a partition that has any.
+   */
+  | {
+      readonly request: 'load';
+      readonly partition: number;
+      readonly process: number;
+      readonly threads: readonly number[];
+    }
   /** Dead for certain. `code`: the fault that it is, unless the core has had it stopped. */
   | { readonly request: 'died'; readonly partition: number; readonly code: number }
   | { readonly request: 'fault'; readonly partition: number; readonly code: number }
@@ -81,6 +89,8 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   const wakeAddress = data.pages.map((at) => at + BigInt(W_WAKE * 4));
   const answeredAddress = data.pages.map((at) => at + BigInt(W_ANSWERED * 4));
   const wakePipes = new Int32Array(n).fill(-1);
+  /** By partition: the number of its process. */
+  const attached = new Int32Array(n).fill(NOBODY);
   const bell = new Int32Array(memoryAt(data.bell, 4));
   const byte = new Uint8Array([1]);
   const byteAddress = addressOf(byte);
@@ -177,9 +187,12 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       case 'attach':
         seen[request.partition] = 0;
         wakePipes[request.partition] = request.wakePipe;
+        attached[request.partition] = request.process;
         supervisor.attach(request.partition);
         break;
       case 'load':
+        // It may have died meanwhile, and another one be in its place.
+        if (attached[request.partition] !== request.process) break;
         threads[request.partition] = request.threads;
         if (!supervisor.isIn(request.partition)) signalThreads(request.partition, SIGSTOP);
         supervisor.load(request.partition);
@@ -188,6 +201,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
         // Its last call comes first: the death comes by another port, and could pass its EXIT.
         if (listening[request.partition] === 1) look(request.partition);
         threads[request.partition] = [];
+        attached[request.partition] = NOBODY;
         supervisor.died(request.partition, request.code);
         break;
       case 'fault':

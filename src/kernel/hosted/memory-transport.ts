@@ -28,7 +28,7 @@ import { ENVIRONMENT, EXTENSION, findProgram, hasProcess, nodeArguments, readabl
 import { RingMemory } from './ring-memory.ts';
 import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import { startOf } from './start-data.ts';
-import { isBounded } from './supervisor.ts';
+import { NOBODY, isBounded } from './supervisor.ts';
 import type { CoreEvent } from './supervisor.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
 import { holdThreads, ignoreStops } from './windows.ts';
@@ -47,6 +47,8 @@ const SPARE_AFTER_MS = 500;
 
 /** One process of a partition. */
 interface Process {
+  /** The spawner and the core thread know it by this. */
+  readonly id: number;
   readonly partition: number;
   /** Which of the partition's two user ids it has: a spare is not its partition. */
   readonly uidSlot: 0 | 1;
@@ -181,7 +183,7 @@ class MemoryTransport implements Transport {
     }
     // The page of another process takes the place of the last one's. A spare has said HELLO in it already, or will.
     mapMemory(process.page, CALL_PAGE_BYTES, 'write', this.#pages[p]);
-    this.#ask({ request: 'attach', partition: p, wakePipe: process.wakePipe });
+    this.#ask({ request: 'attach', partition: p, process: process.id, wakePipe: process.wakePipe });
   }
 
   #spawn(p: number, kind: PartitionStart['startKind']): Process {
@@ -216,6 +218,7 @@ class MemoryTransport implements Transport {
     words.on('error', () => words.destroy());
     const lends = plan.partitions[p].terminal && !isRestartable(booted.k, p) ? Object.values(terminal!) : [];
     const process: Process = {
+      id: this.#nextProcess++,
       partition: p,
       uidSlot: (this.#active[p] ?? this.#spares[p])?.uidSlot === 0 ? 1 : 0,
       page,
@@ -227,10 +230,9 @@ class MemoryTransport implements Transport {
       condemned: false,
       threads: [],
     };
-    const id = this.#nextProcess++;
-    this.#processes.set(id, process);
+    this.#processes.set(process.id, process);
     const request: SpawnRequest = {
-      id,
+      id: process.id,
       argv: [...nodeArguments(program, !without.includes('permission'), true), JSON.stringify(start)],
       environment: ENVIRONMENT,
       descriptors,
@@ -246,10 +248,11 @@ class MemoryTransport implements Transport {
 
   #onSpawner(m: SpawnEvent): void {
     if (m.event === 'ready') return;
-    const process = this.#processes.get(m.id)!;
-    if (m.event === 'failed') this.#onFailed(m.id, process, m.reason);
-    else if (m.event === 'started') this.#onStarted(m.id, process, m.pid, m.pidfd);
-    else this.#onEnded(m.id, process, m.code, m.signal);
+    const process = this.#processes.get(m.id);
+    if (process === undefined) return; // it has failed already
+    if (m.event === 'failed') this.#onFailed(process, m.reason);
+    else if (m.event === 'started') this.#onStarted(process, m.pid, m.pidfd);
+    else this.#onEnded(process, m.code, m.signal);
   }
 
   #onBirth(process: Process): void {
@@ -258,18 +261,18 @@ class MemoryTransport implements Transport {
   }
 
   /** The host has no process for it: as if it had ended at once. */
-  #onFailed(id: number, process: Process, reason: string): void {
+  #onFailed(process: Process, reason: string): void {
     this.#onBirth(process);
     this.#events.output(process.partition, Buffer.from(`cannot be started: ${reason}\n`));
-    this.#onEnded(id, process, 1, null);
+    this.#onEnded(process, 1, null);
   }
 
-  #onStarted(id: number, process: Process, pid: number, pidfd: number): void {
+  #onStarted(process: Process, pid: number, pidfd: number): void {
     this.#onBirth(process);
     process.pid = pid;
     process.pidfd = pidfd;
     try {
-      this.#cgroups?.confine(id, pid, this.#limitsOf(process.partition));
+      this.#cgroups?.confine(process.id, pid, this.#limitsOf(process.partition));
     } catch (error) {
       this.#events.output(process.partition, Buffer.from(`no limits can be set: ${(error as Error).message}\n`));
       process.condemned = true;
@@ -277,10 +280,10 @@ class MemoryTransport implements Transport {
     if (process.condemned) condemn(process);
   }
 
-  #onEnded(id: number, process: Process, code: number | null, signal: string | null): void {
+  #onEnded(process: Process, code: number | null, signal: string | null): void {
     const p = process.partition;
-    const wasOutOfMemory = this.#cgroups?.release(id) === true;
-    this.#processes.delete(id);
+    const wasOutOfMemory = this.#cgroups?.release(process.id) === true;
+    this.#processes.delete(process.id);
     const close = () => {
       for (const fd of [process.page, process.wakePipe, process.pidfd, ...process.threads]) closeDescriptor(fd);
     };
@@ -329,7 +332,7 @@ class MemoryTransport implements Transport {
       if (held.weakness !== undefined) this.#events.core({ event: 'ready', weakness: held.weakness });
       ignoreStops();
     }
-    this.#ask({ request: 'load', partition: p, threads });
+    this.#ask({ request: 'load', partition: p, process: process?.id ?? NOBODY, threads });
     setTimeout(() => this.#provideSpare(p), SPARE_AFTER_MS).unref();
   }
   stop(): void {

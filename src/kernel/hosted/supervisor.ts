@@ -67,6 +67,9 @@ export type CoreEvent =
   /** Answer to CoreRequest `manage`. */
   | { readonly event: 'managed'; readonly id: number; readonly result: number };
 
+/** In place of the number of a partition's process: it has none. */
+export const NOBODY = -1;
+
 /** An event that a partition can cause without end. */
 export const isBounded = (event: CoreEvent): event is Extract<CoreEvent, { readonly partition: number }> =>
   event.event === 'log' ||
