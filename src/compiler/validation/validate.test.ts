@@ -17,7 +17,7 @@ import { Validation } from './validate.ts';
 const source = path.resolve(import.meta.dirname, '../..');
 const files = readSources([path.join(source, 'kernel/core/core.ts')]);
 const roots = Object.keys(await import('../../kernel/core/core.ts')).filter((n) => /^[a-z][A-Za-z]*$/.test(n));
-const solve = await solver('wasm', 10);
+const solve = await solver('wasm', 60);
 
 function validation(compiler = { Assembler, compileInto }, certifies = false): Validation {
   const asm = new compiler.Assembler();
