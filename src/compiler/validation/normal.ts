@@ -105,17 +105,6 @@ export class NormalForm {
       const sides = c.op === 'not' ? constantSide(c.args[0]) : undefined;
       if (sides !== undefined && fixed.has(sides[0]) && fixed.get(sides[0]) !== sides[1]) parts.delete(c);
     }
-    // What the others decide of a choice within a comparison is decided.
-    for (const c of parts) {
-      const inner = c.op === 'not' ? c.args[0] : c;
-      if ((inner.op !== 'eq' && inner.op !== 'slt') || !inner.args.some((a) => a.op === 'ite')) continue;
-      const others = new Set(parts);
-      others.delete(c);
-      const [a, b] = inner.args.map((t) => this.under(t, others, 3));
-      if (a === inner.args[0] && b === inner.args[1]) continue;
-      const decided = inner.op === 'eq' ? this.equal(a, b) : this.less(a, b);
-      return this.and([...others, c.op === 'not' ? this.not(decided) : decided]);
-    }
     // What the others decide of a disjunction is left out of it.
     for (const c of parts) {
       if (c.op !== 'or') continue;

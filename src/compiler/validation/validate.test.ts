@@ -17,7 +17,9 @@ import { Validation } from './validate.ts';
 const source = path.resolve(import.meta.dirname, '../..');
 const files = readSources([path.join(source, 'kernel/core/core.ts')]);
 const roots = Object.keys(await import('../../kernel/core/core.ts')).filter((n) => /^[a-z][A-Za-z]*$/.test(n));
-const solve = await solver('wasm', 10);
+const solve = await solver('wasm', 60);
+/** For wrong code: no answer in time is a refusal. */
+const impatient = await solver('wasm', 5);
 
 function validation(compiler = { Assembler, compileInto }, certifies = false): Validation {
   const asm = new compiler.Assembler();
@@ -28,11 +30,11 @@ const sizeOf = (v: Validation, name: string): number => v.range(name).to - v.ran
 /** Bytes. The largest functions are left to `npm run prove`. */
 const LARGE = 1200;
 /** Small functions first. */
-async function refusals(v: Validation, most = Infinity): Promise<string[]> {
+async function refusals(v: Validation, most = Infinity, ask = solve): Promise<string[]> {
   const refused: string[] = [];
   const names = v.compilation.functions.filter((n) => sizeOf(v, n) < LARGE);
   for (const name of names.toSorted((a, b) => sizeOf(v, a) - sizeOf(v, b))) {
-    const verdict = await v.function_(name, solve);
+    const verdict = await v.function_(name, ask);
     if (verdict.refused !== undefined) refused.push(`${name}: ${verdict.refused}`);
     if (refused.length >= most) break;
   }
@@ -66,7 +68,7 @@ test('flipped bits are refused', async () => {
   const accepted: string[] = [];
   const v = validation();
   const small = v.compilation.functions.filter((n) => sizeOf(v, n) < 400);
-  await mutate(v, small, solve, { count: 40, seed: 7 }, (m) => {
+  await mutate(v, small, impatient, { count: 40, seed: 7 }, (m) => {
     if (m.refused === undefined) accepted.push(`${m.name} ${m.before} -> ${m.after}`);
   });
   // One in some hundred flips makes another program of the same meaning.
@@ -132,7 +134,7 @@ test('a compiler with a bug is refused: each of a list', async () => {
     const compile = (await load('compile.ts')) as { compileInto: typeof compileInto };
     let found: string | undefined;
     try {
-      [found] = await refusals(validation({ ...assemble, ...compile }), 1);
+      [found] = await refusals(validation({ ...assemble, ...compile }), 1, impatient);
     } catch (error) {
       // It does not even compile.
       found = String(error);

@@ -170,10 +170,10 @@ fn decode_at(slot:i32, entry:i32):void {
   if (entry - slot + (length << 1) <u SLOT_END - 4) following = ld32(at + length);
   st32(entry, decode_entry(bits, following));
 }
-// the bits of the instruction at entry (slot 0: in SINGLES)
+// the bits of the instruction at entry (slot below 0: in SINGLES)
 fn instruction_bits(slot:i32, entry:i32):i32 {
   let bits = ld32(entry + 12);
-  if (slot) bits = ld32(slot + SLOT_BYTES_COPY + (entry - slot >>> 1));
+  if (slot > 0) bits = ld32(slot + SLOT_BYTES_COPY + (entry - slot >>> 1));
   if ((bits & 3) != 3) bits = bits & 0xffff;
   return bits;
 }

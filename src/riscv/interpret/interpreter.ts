@@ -9,7 +9,7 @@ import type { Emit } from '../semantics/target.ts';
 import type { FunctionBody, FunctionType } from '../wasm/encoder.ts';
 import type { Signature } from '../wasm/language.ts';
 import { CROSSING, FIRST, FIRST_PAIR, PAGE_END, PAIRS, REGION, UNDECODED } from './entry.ts';
-import { EntryTarget, NO_PAGE } from './operands.ts';
+import { EntryTarget, NO_PAGE, NO_SLOT } from './operands.ts';
 
 /**
  * A translated region (`translate/`): from pc, and the number of regions that wait for it, to the next pc; bit 0 of that asks to
@@ -229,7 +229,8 @@ class Interpreter extends EntryTarget {
     else this.op('i32.rem_u');
     this.brIf(cold);
     this.get(this.slot);
-    this.op('i32.eqz');
+    this.i32(NO_SLOT);
+    this.op('i32.eq');
     this.brIf(cold);
     this.saveFuel();
     this.get(this.slot);
@@ -298,7 +299,7 @@ class Interpreter extends EntryTarget {
 
   /** Makes the entry at `at`, of the instruction at `target`, the next one. Its neighbours are page ends. */
   #single(): void {
-    this.i32(0);
+    this.i32(NO_SLOT);
     this.set(this.slot);
     this.i64(NO_PAGE);
     this.set(this.page);

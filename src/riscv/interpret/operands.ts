@@ -13,6 +13,11 @@ import type { Memory, ValueType } from '../wasm/opcodes.ts';
 
 const FRM = WORD.FFLAGS + 4;
 
+/**
+ * In place of the decoded page, for an instruction in SINGLES: so far below every entry that none is within it. (0 is not: a jump
+ * from SINGLES by some 70 KB backwards leads to entry addresses between 0 and SLOT_END.)
+ */
+export const NO_SLOT = -0x4000_0000;
 /** A page number that no pc is in: the next jump fetches. */
 export const NO_PAGE = 1;
 

@@ -294,3 +294,19 @@ void test('decoding: reserved encodings are illegal, hints are no-ops', () => {
   assert.deepEqual(names(0x02007553, 0xd2507553), ['fadd.d', 'illegal']);
   assert.equal(csrrs(t0, CSR.time, zero), 0xc01022f3);
 });
+
+void test('a jump that crosses a page reaches every distance', () => {
+  const from = RAM + 0x200000 - 2;
+  const bench = new Bench();
+  for (let offset = -0x100000; offset < 0x100000; offset += 2048) {
+    if (offset === 0) continue;
+    const to = from + offset;
+    bench.program([ebreak], to);
+    const word = jal(zero, offset);
+    bench.half(from, word & 0xffff);
+    bench.half(from + 2, word >>> 16);
+    bench.pc(from);
+    assert.equal(bench.run(10).why, 'breakpoint', `${offset}`);
+    assert.equal(bench.pc(), to);
+  }
+});
