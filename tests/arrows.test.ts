@@ -52,6 +52,7 @@ const ARROWS: Record<string, readonly string[]> = {
   ],
   'src/images/': ['node:'],
   'src/proof/': ['src/kernel/core/', 'npm:acorn', 'npm:oxc-parser', 'npm:z3-solver', 'node:'],
+  'src/compiler/': ['src/proof/', 'npm:oxc-parser', 'node:'],
   'src/cli/': [
     'src/policy/',
     'src/kernel/plan.ts',

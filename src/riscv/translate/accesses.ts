@@ -16,6 +16,14 @@ import type { Helpers } from './ways.ts';
 const NO_PAGE = 1n << 62n;
 /** A register that moves by so many bytes a round is soon in another page. */
 const LONG_STEP = 512;
+/** Vector instructions (Core 5.4.9), and a constant. */
+const F64X2_SPLAT = [0xfd, 0x14];
+const F32X4_SPLAT = [0xfd, 0x13];
+const F32X4_EXTRACT_0 = [0xfd, 0x1f, 0];
+const F64X2_EXTRACT_0 = [0xfd, 0x21, 0];
+const ALL_ONES = [0xfd, 0x0c, ...Array<number>(16).fill(0xff)];
+/** i8x16.shuffle: first words of either operand, in turn. */
+const INTERLEAVE_LOW = [0xfd, 0x0d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
 /** With more of them in a loop, registers run out, and remembering costs more than it saves. */
 const MOST_PAGES = 6;
 
@@ -35,8 +43,8 @@ export abstract class RegionAccesses extends RegionWays {
     this.#tlbs = layout.hart[hart].tlbs;
   }
 
-  /** Makes FS dirty, if that has not been done; `certain`: this runs whenever the block does. */
-  abstract floatWritten(certain?: boolean): void;
+  /** Makes FS dirty. */
+  abstract floatWritten(): void;
 
   /** Pushes 1 (i32) when the access to `va` misses the TLB or is misaligned; else `host` is its address. */
   #miss(log: number, store: boolean): void {
@@ -229,7 +237,7 @@ export abstract class RegionAccesses extends RegionWays {
       this.floatDirty = before;
       if (single !== undefined) {
         this.get(this.floatRegister(rd));
-        this.op('i64.reinterpret_f64', 'i32.wrap_i64', 'f32.reinterpret_i32');
+        this.firstSingle();
         this.set(single);
       }
     };
@@ -248,12 +256,62 @@ export abstract class RegionAccesses extends RegionWays {
     this.singles &= ~(1 << rd);
     this.floatWritten();
   }
-  /** The pattern (f64) of the single in a local. */
+  /** The local that holds a register's value as f32, while `singles` has its bit. */
+  single(register: number): number {
+    return this.scratch(`single.${register}`, 'f32');
+  }
+  // Vector instructions move singles from and to patterns without a way through integer registers.
+  /** The pattern (f64) of the single in a local: boxed. */
   box(single: number): void {
     this.get(single);
-    this.op('i32.reinterpret_f32', 'i64.extend_i32_u');
-    this.i64(-0x100000000n);
-    this.op('i64.or', 'f64.reinterpret_i64');
+    this.code.append(F32X4_SPLAT);
+    this.code.append(ALL_ONES);
+    this.code.append(INTERLEAVE_LOW);
+    this.code.append(F64X2_EXTRACT_0);
+  }
+  /** Of the pattern (f64) on the stack, the single in its low half. */
+  firstSingle(): void {
+    this.code.append(F64X2_SPLAT);
+    this.code.append(F32X4_EXTRACT_0);
+  }
+  /** Sets the local `single` of a register; what is not boxed is the canonical NaN (Unprivileged ISA, "D", 21.2). */
+  unbox(register: number): void {
+    if (this.singles & (1 << register)) return;
+    this.get(this.floatRegister(register));
+    this.firstSingle();
+    this.set(this.single(register));
+    this.get(this.floatRegister(register));
+    this.op('i64.reinterpret_f64');
+    this.i64(32);
+    this.op('i64.shr_s');
+    this.i64(-1);
+    this.op('i64.ne');
+    this.unlikelyIf();
+    this.i32(0x7fc00000);
+    this.op('f32.reinterpret_i32');
+    this.set(this.single(register));
+    this.end();
+    this.singles |= 1 << register;
+  }
+  /** fsw and fsd of what is in a local. */
+  storeFloat(type: 'f32' | 'f64', value: number): void {
+    this.floatEnabled();
+    this.#accessAddress();
+    const log = type === 'f32' ? 2 : 3;
+    const slow = (): void => {
+      this.get(this.#va);
+      this.get(value);
+      if (type === 'f32') this.op('i32.reinterpret_f32', 'i64.extend_i32_u');
+      else this.op('i64.reinterpret_f64');
+      this.get(this.fuel);
+      this.i32(log | (this.behind() * BEHIND));
+      this.helper('region_store');
+      this.#leaveIfAsked();
+    };
+    this.#access(log, true, 'void', slow, () => {
+      this.get(value);
+      this.mem(`${type}.store`);
+    });
   }
   store(instruction: Memory, value: Emit): void {
     const log = MEMORY[instruction][1];

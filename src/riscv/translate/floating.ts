@@ -3,17 +3,20 @@
 
 import type { Name } from '../instructions.ts';
 import type { Precision } from '../semantics/target.ts';
+import type { Label } from '../wasm/encoder.ts';
 import type { Plain } from '../wasm/opcodes.ts';
 import type { RegionTarget } from './target.ts';
 
 const RNE = 0;
 const RTZ = 1;
 const DYNAMIC = 7;
-const LEAST_NORMAL = { s: 2 ** -126, d: 2 ** -1022 } as const;
 /** f64x2.splat of three operands, f64x2.relaxed_madd, f64x2.extract_lane 0. */
 const SPLAT = [0xfd, 0x14];
 const RELAXED_MADD = [0xfd, 0x87, 0x02];
 const EXTRACT_LANE_0 = [0xfd, 0x21, 0];
+/** Of a binary64 sum: what of it binary32 has no room for, and what that is halfway between two of its numbers. */
+const BEYOND_SINGLE = 0x1fffffff;
+const HALFWAY = 0x10000000;
 
 type Type = 'f32' | 'f64';
 const typeOf = (precision: Precision): Type => (precision === 's' ? 'f32' : 'f64');
@@ -21,46 +24,55 @@ const typeOf = (precision: Precision): Type => (precision === 's' ? 'f32' : 'f64
 /** False: nothing was emitted; the instruction's semantics must be. */
 export function nativeFloat(t: RegionTarget, name: Name): boolean {
   const [operation, ...rest] = name.split('.');
-  const { rm } = t.instruction;
+  const { rm, rd, rs1, rs2 } = t.instruction;
   const isNearest = rm === DYNAMIC || rm === RNE;
-  if (operation === 'fld') {
-    t.loadFloat(undefined);
-    return true;
-  }
-  if (operation === 'flw') {
-    const { rd } = t.instruction;
-    t.loadFloat(single(t, rd));
-    t.singles |= 1 << rd;
-    return true;
+  switch (operation) {
+    case 'fld':
+      t.loadFloat(undefined);
+      return true;
+    case 'flw':
+      t.loadFloat(t.single(rd));
+      t.singles |= 1 << rd;
+      return true;
+    case 'fsd':
+      t.storeFloat('f64', t.floatRegister(rs2));
+      return true;
+    case 'fsw':
+      if (!(t.singles & (1 << rs2))) return false;
+      t.storeFloat('f32', t.single(rs2));
+      return true;
   }
   const precision = rest.at(-1);
+  if (operation === 'fcvt' && (rest[0] === 's' || rest[0] === 'd') && precision !== 's' && precision !== 'd')
+    return isNearest && fromInteger(t, rest[0], rest[1]);
   if (precision !== 's' && precision !== 'd') return false;
   const type = typeOf(precision);
   switch (operation) {
     case 'fadd':
     case 'fsub':
-      return isNearest && binary(t, precision, `${type}.${operation === 'fadd' ? 'add' : 'sub'}`, 'finite');
+      return isNearest && binary(t, precision, `${type}.${operation === 'fadd' ? 'add' : 'sub'}`);
     case 'fmul':
+      return isNearest && binary(t, precision, `${type}.mul`, [rs1, rs2]);
     case 'fdiv':
-      return isNearest && binary(t, precision, `${type}.${operation === 'fmul' ? 'mul' : 'div'}`, 'normal');
+      return isNearest && binary(t, precision, `${type}.div`, [rs1]);
     case 'fsqrt':
       if (!isNearest) return false;
-      t.floatEnabled();
       push(t, t.instruction.rs1, precision);
       t.op(`${type}.sqrt`);
-      return result(t, precision, 'number');
+      return rounded(t, precision, {});
     case 'fmadd':
     case 'fmsub':
     case 'fnmsub':
     case 'fnmadd':
-      return isNearest && precision === 'd' && t.helpers.fuses && multiplyAdd(t, operation);
+      if (!isNearest) return false;
+      return precision === 's' ? multiplyAddSingle(t, operation) : t.helpers.fuses && multiplyAdd(t, operation);
     case 'fmin':
     case 'fmax':
       t.floatEnabled();
       push(t, t.instruction.rs1, precision);
       push(t, t.instruction.rs2, precision);
       t.op(`${type}.${operation === 'fmin' ? 'min' : 'max'}`);
-      return result(t, precision, 'number', false);
+      return numeric(t, precision);
     case 'feq':
     case 'flt':
     case 'fle':
@@ -76,30 +88,14 @@ export function nativeFloat(t: RegionTarget, name: Name): boolean {
   }
 }
 
-/** The local that holds a register's value as f32, while `singles` has its bit. */
-const single = (t: RegionTarget, register: number): number => t.scratch(`s${register}`, 'f32');
-
 /** The value of a register; a single that is not boxed is the canonical NaN. */
 function push(t: RegionTarget, register: number, precision: Precision): void {
   if (precision === 'd') {
     t.get(t.floatRegister(register));
     return;
   }
-  const local = single(t, register);
-  if (!(t.singles & (1 << register))) {
-    const pattern = t.scratch('single', 'i64');
-    t.get(t.floatRegister(register));
-    t.op('i64.reinterpret_f64');
-    t.tee(pattern);
-    t.op('i32.wrap_i64');
-    t.i32(0x7fc00000);
-    t.get(pattern);
-    t.i64(-0x100000000n);
-    t.op('i64.ge_u', 'select', 'f32.reinterpret_i32');
-    t.set(local);
-    t.singles |= 1 << register;
-  }
-  t.get(local);
+  t.unbox(register);
+  t.get(t.single(register));
 }
 /** The value in a local becomes fd. */
 function setFd(t: RegionTarget, precision: Precision, value: number): void {
@@ -111,7 +107,7 @@ function setFd(t: RegionTarget, precision: Precision, value: number): void {
     t.box(value);
     t.setFloat();
     t.get(value);
-    t.set(single(t, rd));
+    t.set(t.single(rd));
     t.singles |= 1 << rd;
   }
 }
@@ -120,69 +116,108 @@ function constant(t: RegionTarget, type: Type, value: number): void {
   else t.f64(value);
 }
 
-type Exact = 'finite' | 'normal' | 'number';
-
-/** Pushes whether the native result in a local is exact. */
-function isExact(t: RegionTarget, type: Type, value: number, exact: Exact): void {
-  t.get(value);
-  if (exact === 'number') {
-    t.get(value);
-    t.op(`${type}.eq`);
-    return;
-  }
-  t.op(`${type}.abs`);
-  constant(t, type, Infinity);
-  t.op(`${type}.lt`);
-  if (exact === 'finite') return;
-  t.get(value);
-  t.op(`${type}.abs`);
-  constant(t, type, LEAST_NORMAL[type === 'f32' ? 's' : 'd']);
-  t.op(`${type}.gt`, 'i32.and');
-}
-
-/** What is on the stack becomes fd if it is exact; else the exact function's result does. */
-function result(t: RegionTarget, precision: Precision, exact: Exact, rounds = true): true {
-  const type = typeOf(precision);
-  const value = t.scratch(`result.${type}`, type);
-  t.set(value);
-  isExact(t, type, value, exact);
-  if (rounds) {
-    t.native();
-    t.op('i32.and');
-  }
-  return choose(t, () => setFd(t, precision, value), precision);
-}
-/** With the condition on the stack: `fast` if it holds, else the exact function; both write the result. */
-function choose(t: RegionTarget, fast: () => void, precision?: Precision): true {
+/**
+ * `fast`, unless `check` goes to its label: then the exact function. Both write the result, of `precision` if it is a float.
+ */
+function choose(t: RegionTarget, check: (slow: Label) => void, fast: () => void, precision?: Precision): true {
   const { rd } = t.instruction;
+  const done = t.block();
+  const slow = t.block();
+  check(slow);
   const { singles } = t;
-  t.op('i32.eqz');
-  t.unlikelyIf();
+  fast();
+  t.br(done);
+  t.end();
+  const after = t.singles;
+  t.singles = singles;
   t.floatExactly();
   if (precision === 's') {
     t.get(t.floatRegister(rd));
-    t.op('i64.reinterpret_f64', 'i32.wrap_i64', 'f32.reinterpret_i32');
-    t.set(single(t, rd));
+    t.firstSingle();
+    t.set(t.single(rd));
   }
-  t.else();
-  t.singles = singles;
-  fast();
-  if (precision) t.floatWritten(false);
+  t.singles = after;
   t.end();
   return true;
 }
+/** To the label, which is rare, if what is on the stack is zero. */
+function unless(t: RegionTarget, label: Label): void {
+  t.op('i32.eqz');
+  t.unlikelyBranch(label);
+}
+interface Exactness {
+  /** The result is normal, or else one of these registers, of precision `of`, is zero, which makes what was multiplied or divided zero. */
+  readonly zeros?: readonly number[];
+  readonly of?: Precision;
+  /** Pushes another condition. */
+  readonly also?: () => void;
+}
+/**
+ * The rounded result on the stack becomes fd if it is exact, else the exact function's does. Where results are not below the limit
+ * FS may be off, or clean.
+ */
+function rounded(t: RegionTarget, precision: Precision, { zeros, of = precision, also }: Exactness): true {
+  const type = typeOf(precision);
+  const value = t.scratch(`result.${type}`, type);
+  t.set(value);
+  const check = (slow: Label): void => {
+    t.get(value);
+    t.op(`${type}.abs`);
+    t.get(t.limit(type));
+    t.op(`${type}.lt`);
+    unless(t, slow);
+    if (also) {
+      also();
+      unless(t, slow);
+    }
+    if (!zeros) return;
+    t.get(value);
+    t.op(`${type}.abs`);
+    t.get(t.least(type));
+    t.op(`${type}.gt`, 'i32.eqz');
+    t.unlikelyIf();
+    for (const [k, register] of zeros.entries()) {
+      push(t, register, of);
+      constant(t, typeOf(of), 0);
+      t.op(`${typeOf(of)}.eq`);
+      if (k > 0) t.op('i32.or');
+    }
+    unless(t, slow);
+    t.end();
+  };
+  choose(t, check, () => setFd(t, precision, value), precision);
+  t.floatIsDirty();
+  return true;
+}
+/** The result on the stack, which was not rounded, becomes fd if it is a number. */
+function numeric(t: RegionTarget, precision: Precision, also?: () => void): true {
+  const type = typeOf(precision);
+  const value = t.scratch(`result.${type}`, type);
+  t.set(value);
+  const check = (slow: Label): void => {
+    t.get(value);
+    t.get(value);
+    t.op(`${type}.eq`);
+    unless(t, slow);
+    if (!also) return;
+    also();
+    unless(t, slow);
+  };
+  choose(t, check, () => setFd(t, precision, value), precision);
+  t.floatWritten();
+  return true;
+}
 
-function binary(t: RegionTarget, precision: Precision, operation: Plain, exact: Exact): true {
-  t.floatEnabled();
+function binary(t: RegionTarget, precision: Precision, operation: Plain, zeros?: readonly number[]): true {
   push(t, t.instruction.rs1, precision);
   push(t, t.instruction.rs2, precision);
   t.op(operation);
-  return result(t, precision, exact);
+  return rounded(t, precision, zeros ? { zeros } : {});
 }
 
-function multiplyAdd(t: RegionTarget, operation: 'fmadd' | 'fmsub' | 'fnmsub' | 'fnmadd'): true {
+type MultiplyAdd = 'fmadd' | 'fmsub' | 'fnmsub' | 'fnmadd';
+function multiplyAdd(t: RegionTarget, operation: MultiplyAdd): true {
   const { rs1, rs2, rs3 } = t.instruction;
-  t.floatEnabled();
   push(t, rs1, 'd');
   if (operation.startsWith('fn')) t.op('f64.neg');
   t.code.append(SPLAT);
@@ -193,7 +228,31 @@ function multiplyAdd(t: RegionTarget, operation: 'fmadd' | 'fmsub' | 'fnmsub' | 
   t.code.append(SPLAT);
   t.code.append(RELAXED_MADD);
   t.code.append(EXTRACT_LANE_0);
-  return result(t, 'd', 'normal');
+  return rounded(t, 'd', { zeros: [rs1, rs2] });
+}
+/** In binary64, where the product is exact: rounding the sum twice is rounding it once, unless it is halfway between singles. */
+function multiplyAddSingle(t: RegionTarget, operation: MultiplyAdd): true {
+  const { rs1, rs2, rs3 } = t.instruction;
+  const sum = t.scratch('result.f64', 'f64');
+  push(t, rs1, 's');
+  if (operation.startsWith('fn')) t.op('f32.neg');
+  t.op('f64.promote_f32');
+  push(t, rs2, 's');
+  t.op('f64.promote_f32', 'f64.mul');
+  push(t, rs3, 's');
+  if (operation === 'fmsub' || operation === 'fnmadd') t.op('f32.neg');
+  t.op('f64.promote_f32', 'f64.add');
+  t.tee(sum);
+  t.op('f32.demote_f64');
+  const isNotHalfway = (): void => {
+    t.get(sum);
+    t.op('i64.reinterpret_f64', 'i32.wrap_i64');
+    t.i32(BEYOND_SINGLE);
+    t.op('i32.and');
+    t.i32(HALFWAY);
+    t.op('i32.ne');
+  };
+  return rounded(t, 's', { zeros: [rs1, rs2], also: isNotHalfway });
 }
 
 function compare(t: RegionTarget, precision: Precision, operation: 'feq' | 'flt' | 'fle'): true {
@@ -204,18 +263,22 @@ function compare(t: RegionTarget, precision: Precision, operation: 'feq' | 'flt'
   push(t, rs1, precision);
   push(t, rs2, precision);
   t.op(operation === 'feq' ? `${type}.eq` : operation === 'flt' ? `${type}.lt` : `${type}.le`);
-  t.tee(holds);
-  push(t, rs1, precision);
-  push(t, rs2, precision);
-  if (operation === 'feq') {
-    // both are numbers
-    t.op(`${type}.lt`);
+  t.set(holds);
+  const check = (slow: Label): void => {
+    t.get(holds);
     push(t, rs1, precision);
     push(t, rs2, precision);
-    t.op(`${type}.gt`, 'i32.or');
-  } else t.op(operation === 'flt' ? `${type}.ge` : `${type}.gt`);
-  t.op('i32.or');
-  return choose(t, () =>
+    if (operation === 'feq') {
+      // both are numbers
+      t.op(`${type}.lt`);
+      push(t, rs1, precision);
+      push(t, rs2, precision);
+      t.op(`${type}.gt`, 'i32.or');
+    } else t.op(operation === 'flt' ? `${type}.ge` : `${type}.gt`);
+    t.op('i32.or');
+    unless(t, slow);
+  };
+  return choose(t, check, () =>
     t.rd(() => {
       t.get(holds);
       t.op('i64.extend_i32_u');
@@ -244,29 +307,30 @@ function sign(t: RegionTarget, precision: Precision, operation: 'fsgnj' | 'fsgnj
   return true;
 }
 
-/** `fcvt.TO.FROM`, where `from` is a floating-point format or the other way round. */
+/** `fcvt.TO.FROM`, where `from` is a floating-point format. */
 function convert(t: RegionTarget, to: string, from: Precision, isNearest: boolean): boolean {
-  if (to === 's' || to === 'd') {
-    if (to === from) return false;
+  const { rm, rs1 } = t.instruction;
+  if (to === 'd') {
+    if (from === 'd') return false;
     t.floatEnabled();
-    push(t, t.instruction.rs1, from);
-    if (to === 'd') {
-      t.op('f64.promote_f32');
-      if (t.instruction.rm === DYNAMIC) {
-        // a reserved rounding mode is illegal even here
-        t.rounding();
-        t.op('drop');
-      }
-      return result(t, 'd', 'number', false);
-    }
-    if (!isNearest) {
-      t.op('drop');
-      return false;
-    }
+    push(t, rs1, from);
+    t.op('f64.promote_f32');
+    // a reserved rounding mode is illegal even here
+    return numeric(t, 'd', rm === DYNAMIC ? () => isNative(t, 'f64') : undefined);
+  }
+  if (to === 's') {
+    if (from === 's' || !isNearest) return false;
+    push(t, rs1, from);
     t.op('f32.demote_f64');
-    return result(t, 's', 'normal');
+    return rounded(t, 's', { zeros: [rs1], of: 'd' });
   }
   return toInteger(t, to, from, isNearest);
+}
+/** Pushes whether rounding is to nearest and NX is raised. */
+function isNative(t: RegionTarget, type: Type): void {
+  constant(t, type, 0);
+  t.get(t.limit(type));
+  t.op(`${type}.lt`);
 }
 
 const INTEGERS = {
@@ -275,9 +339,27 @@ const INTEGERS = {
   l: { low: -(2 ** 63), high: 2 ** 63, type: 'i64', suffix: 's' },
   lu: { low: 0, high: 2 ** 64, type: 'i64', suffix: 'u' },
 } as const;
+const integerOf = (name: string): (typeof INTEGERS)[keyof typeof INTEGERS] | undefined =>
+  Object.hasOwn(INTEGERS, name) ? INTEGERS[name as keyof typeof INTEGERS] : undefined;
+
+function fromInteger(t: RegionTarget, to: Precision, name: string): boolean {
+  const integer = integerOf(name);
+  if (!integer) return false;
+  const type = typeOf(to);
+  const value = t.scratch(`result.${type}`, type);
+  if (integer.type === 'i32') t.rs1Low();
+  else t.rs1();
+  t.op(`${type}.convert_${integer.type}_${integer.suffix}`);
+  if (type === 'f32' || integer.type === 'i64' || t.instruction.rm === DYNAMIC) return rounded(t, to, {});
+  t.set(value);
+  t.floatEnabled();
+  setFd(t, to, value);
+  t.floatWritten();
+  return true;
+}
 
 function toInteger(t: RegionTarget, to: string, from: Precision, isNearest: boolean): boolean {
-  const integer = Object.hasOwn(INTEGERS, to) ? INTEGERS[to as keyof typeof INTEGERS] : undefined;
+  const integer = integerOf(to);
   const { rm, rs1 } = t.instruction;
   if (!integer || (rm !== RTZ && !isNearest)) return false;
   const type = typeOf(from);
@@ -285,21 +367,26 @@ function toInteger(t: RegionTarget, to: string, from: Precision, isNearest: bool
   t.floatEnabled();
   push(t, rs1, from);
   t.op(rm === RTZ ? `${type}.trunc` : `${type}.nearest`);
-  t.tee(whole);
-  constant(t, type, integer.low);
-  t.op(`${type}.ge`);
-  t.get(whole);
-  constant(t, type, integer.high);
-  t.op(`${type}.lt`, 'i32.and');
-  t.native();
-  if (rm === RTZ) {
-    // inexact results raise NX, which may be new
+  t.set(whole);
+  const check = (slow: Label): void => {
     t.get(whole);
-    push(t, rs1, from);
-    t.op(`${type}.eq`, 'i32.or');
-  }
-  t.op('i32.and');
-  return choose(t, () =>
+    constant(t, type, integer.low);
+    t.op(`${type}.ge`);
+    unless(t, slow);
+    t.get(whole);
+    constant(t, type, integer.high);
+    t.op(`${type}.lt`);
+    unless(t, slow);
+    isNative(t, type);
+    if (rm === RTZ) {
+      // inexact results raise NX, which may be new
+      t.get(whole);
+      push(t, rs1, from);
+      t.op(`${type}.eq`, 'i32.or');
+    }
+    unless(t, slow);
+  };
+  return choose(t, check, () =>
     t.rd(() => {
       t.get(whole);
       t.op(`${integer.type}.trunc_sat_${type}_${integer.suffix}`);

@@ -69,6 +69,8 @@ export interface Block {
 const numbers = (names: string): ReadonlySet<number> =>
   new Set(names.split(' ').map((name) => NUMBER[name as (typeof NAMES)[number]]));
 const SYSTEM = numbers('fence.i ecall ebreak mret sret wfi sfence.vma illegal');
+/** It, fflags and frm do nothing to memory accesses. */
+const FCSR = 3;
 const CSRS = numbers('csrrw csrrs csrrc csrrwi csrrsi csrrci');
 /** Whether it may change FS. The immediate forms of set and clear do not reach it. */
 export function writesStatus({ number, rs1, immediate }: Instruction): boolean {
@@ -82,6 +84,11 @@ const INNER_CSRS = new Set([
   0x342, 0x343, 0x344, 0xc00, 0xc01, 0xc02,
 ]);
 const BRANCHES = new Set([NUMBER.beq, NUMBER.bne, NUMBER.blt, NUMBER.bge, NUMBER.bltu, NUMBER.bgeu]);
+/** By instruction number: 1 if its name has a part `s`, 2 if it has a part `d`. */
+const FORMATS_OF: readonly number[] = NAMES.map((name) => {
+  const parts = name.split('.');
+  return (parts.includes('s') ? 1 : 0) | (parts.includes('d') ? 2 : 0);
+});
 const BLOCK_MOST = 200;
 
 // A program has far fewer different instruction words than instructions: remember the latest by hash.
@@ -253,6 +260,8 @@ export interface Graph {
   readonly byPlace: ReadonlyMap<Place, Block>;
   readonly instructions: number;
   readonly floats: boolean;
+  /** Formats that its arithmetic is in. */
+  readonly precisions: readonly ('f32' | 'f64')[];
   /** It, or what it calls, may change mstatus.FS, if that is allowed in its mode. */
   readonly changesStatus: boolean;
   /** Some loop has several entries. */
@@ -300,11 +309,19 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
   const changesStatus = blocks.some(
     (block) => isCall(block) || block.body.some(({ instruction }) => writesStatus(instruction)),
   );
-  const floats = blocks.some(({ body }) => body.some(({ instruction }) => isFloat(instruction.number)));
+  let floats = false;
+  let formats = 0;
+  for (const { body } of blocks)
+    for (const { instruction } of body)
+      if (isFloat(instruction.number)) {
+        floats = true;
+        formats |= FORMATS_OF[instruction.number];
+      }
+  const precisions = (['f32', 'f64'] as const).filter((_, k) => formats & (1 << k));
   reach(blocks);
   flow(blocks);
   if (!irreducible) steadyLoops(blocks);
-  return { blocks, byPlace, instructions, floats, changesStatus, irreducible };
+  return { blocks, byPlace, instructions, floats, precisions, changesStatus, irreducible };
 }
 
 function reversePostOrder(first: Block): Block[] {
@@ -366,7 +383,8 @@ function steadyLoops(blocks: readonly Block[]): void {
   const predecessors = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
   for (const block of blocks) for (const successor of block.successors) predecessors.get(successor)!.push(block);
   const isSteady = (block: Block): boolean =>
-    !isCall(block) && !block.body.some(({ instruction }) => CSRS.has(instruction.number));
+    !isCall(block) &&
+    !block.body.some(({ instruction: { number, immediate } }) => CSRS.has(number) && immediate > FCSR);
   // in reverse post-order the head of an outer loop comes first
   for (const head of blocks) {
     const loop = new Set<Block>([head]);

@@ -51,6 +51,7 @@ export class Region extends RegionTarget {
     this.op('i64.or', 'return');
     this.end();
     this.#resume(first);
+    if (this.#graph.floats) this.loadLeast();
   }
   /** After registers may have changed in memory. */
   #resume(block: Block): void {

@@ -17,6 +17,7 @@ import type { Helpers } from './ways.ts';
 
 const FRM = WORD.FFLAGS + 4;
 const FCSR = 3;
+const LEAST_NORMAL = { f32: 2 ** -126, f64: 2 ** -1022 } as const;
 const SSTATUS = 0x100;
 const SIE = 2;
 const SSTATUS_MASK = 0xc6122n;
@@ -37,8 +38,11 @@ const NARROW_RESULTS: ReadonlySet<Name> = new Set<Name>([
 ]);
 
 export abstract class RegionTarget extends RegionAccesses {
-  #native: number | undefined;
+  /** Nonzero while FS is known to be dirty, and so floating point on. */
+  readonly #dirtyStatus = this.local('i32');
+  readonly #precisions: readonly ('f32' | 'f64')[];
   readonly #changesStatus: boolean;
+  readonly #floats: boolean;
   /** Blocks whose floating-point instructions have shown that FS is on; those that have made it dirty. */
   readonly #floatBlocks = new Set<Block>();
   readonly #floatDirtyBlocks = new Set<Block>();
@@ -48,6 +52,8 @@ export abstract class RegionTarget extends RegionAccesses {
   constructor(layout: Layout, hart: number, mode: number, source: Code, graph: Graph, helpers: Helpers) {
     super(layout, hart, mode, source, graph, helpers);
     this.#changesStatus = mode !== 0 && graph.changesStatus;
+    this.#precisions = graph.precisions;
+    this.#floats = graph.floats;
   }
 
   // ---- instructions
@@ -144,6 +150,10 @@ export abstract class RegionTarget extends RegionAccesses {
       this.mem('i64.store', this.base + WORD.MSTATUS);
       return;
     }
+    if (immediate <= FCSR) {
+      this.#floatCsr(immediate, operation, writes, operand);
+      return;
+    }
     this.saveFuelHere();
     this.i32(immediate);
     this.i32(operation);
@@ -161,16 +171,55 @@ export abstract class RegionTarget extends RegionAccesses {
     this.end();
     this.rd(() => this.get(old));
     if (!writes) return;
-    if (immediate <= FCSR) this.loadNative();
     if (writesStatus(this.instruction)) {
       // FS may be another
       this.#floatBlocks.delete(this.current);
       this.#floatDirtyBlocks.delete(this.current);
+      if (this.#floats) this.loadNative();
     }
     this.loadHalf('ATTENTION');
     this.unlikelyIf();
     this.leave(this.nextPlace(), this.behind());
     this.end();
+  }
+  /** fflags, frm and fcsr. */
+  #floatCsr(number: number, operation: number, writes: boolean, operand: Emit): void {
+    const old = this.scratch('csr', 'i64');
+    this.floatEnabled();
+    this.i32(0);
+    this.mem('i64.load32_u', this.base + (number === 2 ? FRM : WORD.FFLAGS));
+    if (number === FCSR) {
+      this.i32(0);
+      this.mem('i64.load32_u', this.base + FRM);
+      this.i64(5);
+      this.op('i64.shl', 'i64.or');
+    }
+    this.set(old);
+    if (writes) {
+      const value = this.scratch('csr.value', 'i64');
+      if (operation !== 1) this.get(old);
+      operand();
+      if (operation === 2) this.op('i64.or');
+      else if (operation === 3) {
+        this.i64(-1);
+        this.op('i64.xor', 'i64.and');
+      }
+      this.set(value);
+      if (number !== 2) this.#storeFloatCsr(WORD.FFLAGS, value, 0, 31);
+      if (number !== 1) this.#storeFloatCsr(FRM, value, number === FCSR ? 5 : 0, 7);
+      this.floatWritten();
+      this.loadNative();
+    }
+    this.rd(() => this.get(old));
+  }
+  #storeFloatCsr(word: number, value: number, shift: number, mask: number): void {
+    this.i32(0);
+    this.get(value);
+    this.i64(shift);
+    this.op('i64.shr_u', 'i32.wrap_i64');
+    this.i32(mask);
+    this.op('i32.and');
+    this.mem('i32.store', this.base + word);
   }
   helper(name: string): void {
     if (name === 'mulhu' || name === 'mulh') this.#multiplyHigh(name === 'mulh');
@@ -268,9 +317,13 @@ export abstract class RegionTarget extends RegionAccesses {
       if (block.dominator === block) return false;
     }
   }
+  /** Leaves unless FS allows floating point. */
   floatEnabled(): void {
     if (this.#ranBefore(this.#floatBlocks)) return;
     this.#floatBlocks.add(this.current);
+    this.get(this.#dirtyStatus);
+    this.op('i32.eqz');
+    this.unlikelyIf();
     this.i32(0);
     this.mem('i32.load', this.base + WORD.MSTATUS);
     this.i32(0x6000);
@@ -278,19 +331,53 @@ export abstract class RegionTarget extends RegionAccesses {
     this.unlikelyIf();
     this.leave(this.located.at, this.behind() + 1);
     this.end();
+    this.end();
   }
-  /** Loads `native`: whether rounding is to nearest and NX is raised, so that native arithmetic may be exact (`softfloat/native.ts`). */
+  /**
+   * Loads what says whether native arithmetic may be exact (`softfloat/native.ts`): if rounding is to nearest and NX is raised, and
+   * FS is dirty, which only makes the rest simpler, the limits are infinite; else they are zero, and no result is below them.
+   */
   loadNative(): void {
     this.i32(0);
-    this.mem('i64.load', this.base + WORD.FFLAGS);
-    this.i64(-0xffffffffn);
-    this.op('i64.and');
-    this.i64(1);
-    this.op('i64.eq');
-    this.set((this.#native ??= this.local('i32')));
+    this.mem('i32.load', this.base + WORD.MSTATUS);
+    this.i32(0x6000);
+    this.op('i32.and');
+    this.i32(0x6000);
+    this.op('i32.eq');
+    this.set(this.#dirtyStatus);
+    for (const type of this.#precisions) {
+      if (type === 'f32') this.f32(Infinity);
+      else this.f64(Infinity);
+      if (type === 'f32') this.f32(0);
+      else this.f64(0);
+      this.get(this.#dirtyStatus);
+      this.i32(0);
+      this.mem('i64.load', this.base + WORD.FFLAGS);
+      this.i64(-0xffffffffn);
+      this.op('i64.and');
+      this.i64(1);
+      this.op('i64.eq', 'i32.and', 'select');
+      this.set(this.limit(type));
+    }
   }
-  native(): void {
-    this.get((this.#native ??= this.local('i32')));
+  /** On entry: as locals, because V8 makes a constant anew for each use. */
+  protected loadLeast(): void {
+    for (const type of this.#precisions) {
+      // copysign keeps V8 from seeing through it
+      if (type === 'f32') this.f32(LEAST_NORMAL.f32);
+      else this.f64(LEAST_NORMAL.f64);
+      this.get(this.limit(type));
+      this.op(`${type}.copysign`);
+      this.set(this.least(type));
+    }
+  }
+  /** Local: what the magnitude of a native result must be below. */
+  limit(type: 'f32' | 'f64'): number {
+    return this.scratch(`limit.${type}`, type);
+  }
+  /** Local: the least normal number, and what the magnitude of a result must be above where tiny ones raise flags. */
+  least(type: 'f32' | 'f64'): number {
+    return this.scratch(`least.${type}`, type);
   }
   rounding(): void {
     const { rm } = this.instruction;
@@ -349,21 +436,33 @@ export abstract class RegionTarget extends RegionAccesses {
     this.floatDirty |= 1 << rd;
     this.singles &= ~(1 << rd);
   }
-  floatWritten(certain = true): void {
+  floatWritten(): void {
     if (this.#ranBefore(this.#floatDirtyBlocks)) return;
-    if (certain) this.#floatDirtyBlocks.add(this.current);
+    this.floatIsDirty();
+    this.get(this.#dirtyStatus);
+    this.op('i32.eqz');
+    this.unlikelyIf();
     this.i32(0);
     this.i32(0);
     this.mem('i32.load', this.base + WORD.MSTATUS);
     this.i32(0x6000);
     this.op('i32.or');
     this.mem('i32.store', this.base + WORD.MSTATUS);
+    this.i32(1);
+    this.set(this.#dirtyStatus);
+    this.end();
   }
-  /** The instruction by its exact semantics, from inside an `if`. */
+  /** Whatever way this block has come, FS is dirty now. */
+  floatIsDirty(): void {
+    this.#floatBlocks.add(this.current);
+    this.#floatDirtyBlocks.add(this.current);
+  }
+  /** The instruction by its exact semantics, where native arithmetic is not exact. */
   floatExactly(): void {
-    const isDirty = this.#ranBefore(this.#floatDirtyBlocks);
+    const [wasEnabled, wasDirty] = [this.#floatBlocks.has(this.current), this.#floatDirtyBlocks.has(this.current)];
     SEMANTICS[this.instruction.number](this);
-    if (!isDirty) this.#floatDirtyBlocks.delete(this.current);
+    if (!wasEnabled) this.#floatBlocks.delete(this.current);
+    if (!wasDirty) this.#floatDirtyBlocks.delete(this.current);
     this.loadNative();
   }
 

@@ -9,7 +9,7 @@ import type { Layout } from '../layout.ts';
 import { Target } from '../semantics/target.ts';
 import type { Emit } from '../semantics/target.ts';
 import { Bytes } from '../wasm/encoder.ts';
-import type { FunctionBody } from '../wasm/encoder.ts';
+import type { FunctionBody, Label } from '../wasm/encoder.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
 import type { Block, Code, Graph, Located, Place } from './graph.ts';
 
@@ -281,6 +281,10 @@ export abstract class RegionWays extends Target {
   unlikelyIf(type: 'void' | ValueType = 'void'): void {
     this.#unlikely.push(this.code.length);
     this.if(type);
+  }
+  unlikelyBranch(label: Label): void {
+    this.#unlikely.push(this.code.length);
+    this.brIf(label);
   }
   protected loadRegisters(x: number, f: number): void {
     for (let k = 1; k < 32; k++)

@@ -1,0 +1,108 @@
+// What a function writes, which locals a loop assigns, and which calls are built in place.
+import { INTRINSICS } from './intrinsic-table.ts';
+import type { Call, Statement } from '../proof/language.ts';
+import type { Unit } from './source.ts';
+
+interface Node {
+  readonly kind?: string;
+}
+/** Visits every statement and expression below. */
+export function eachNode(value: unknown, visit: (node: Node) => void): void {
+  if (Array.isArray(value)) {
+    for (const v of value) eachNode(v, visit);
+    return;
+  }
+  if (typeof value !== 'object' || value === null) return;
+  if ('kind' in value) visit(value as Node);
+  for (const v of Object.values(value)) eachNode(v, visit);
+}
+const callsIn = (value: unknown): string[] => {
+  const names: string[] = [];
+  eachNode(value, (n) => {
+    if (n.kind === 'call') names.push((n as Call).name);
+  });
+  return names;
+};
+
+export class Analysis {
+  readonly unit: Unit;
+  /** Tables whose address a program takes: a store to an address may reach them. */
+  readonly addressTaken: ReadonlySet<string>;
+  readonly #roots: ReadonlySet<string>;
+  readonly #limit: number;
+  readonly #writes = new Map<string, ReadonlySet<string>>();
+  readonly #sizes = new Map<string, number>();
+  readonly #callers = new Map<string, number>();
+
+  /** Functions of at most `limit` nodes, and those called once, are built in place; `roots` always exist apart as well. */
+  constructor(unit: Unit, roots: readonly string[], limit: number) {
+    this.unit = unit;
+    this.#roots = new Set(roots);
+    this.#limit = limit;
+    const taken = new Set<string>();
+    for (const fn of unit.program.functions.values()) {
+      let size = 0;
+      eachNode(fn.body, () => (size += 1));
+      this.#sizes.set(fn.name, size);
+      for (const name of callsIn(fn.body)) this.#callers.set(name, (this.#callers.get(name) ?? 0) + 1);
+      eachNode(fn.body, (n) => {
+        const call = n as Call;
+        const [first] = n.kind === 'call' && call.name === 'addressOf' ? call.args : [];
+        if (first?.kind === 'field') taken.add(first.field);
+      });
+    }
+    this.addressTaken = taken;
+  }
+
+  inlined(name: string): boolean {
+    if (this.#roots.has(name)) return false;
+    return (this.#sizes.get(name) ?? 0) <= this.#limit || this.#callers.get(name) === 1;
+  }
+  /** Fields that a call of this function may write. */
+  writes(name: string): ReadonlySet<string> {
+    let known = this.#writes.get(name);
+    if (known === undefined) {
+      const intrinsic = INTRINSICS.get(name);
+      if (intrinsic !== undefined) {
+        known = intrinsic.kind === 'store' || name === 'ecall' ? this.addressTaken : new Set();
+      } else {
+        known = this.writtenIn(this.unit.program.functions.get(name)?.body ?? []);
+      }
+      this.#writes.set(name, known);
+    }
+    return known;
+  }
+  writtenIn(statements: readonly Statement[]): Set<string> {
+    const written = new Set<string>();
+    eachNode(statements, (n) => {
+      const s = n as Statement;
+      if (s.kind === 'fill') written.add(s.table);
+      if (s.kind === 'assign' && s.target.kind === 'field') written.add(s.target.field);
+      if (s.kind === 'assign' && s.target.kind === 'cell') written.add(s.target.table);
+      if (n.kind === 'call') for (const w of this.writes((n as Call).name)) written.add(w);
+    });
+    return written;
+  }
+  assignedIn(statements: readonly Statement[]): string[] {
+    const names = new Set<string>();
+    eachNode(statements, (n) => {
+      const s = n as Statement;
+      if (s.kind === 'assign' && s.target.kind === 'local') names.add(s.target.name);
+    });
+    return [...names];
+  }
+  /** Functions that exist apart: the roots and what is called and not built in place. */
+  emitted(): string[] {
+    const found = new Set<string>();
+    const visit = (name: string, apart: boolean): void => {
+      if (INTRINSICS.has(name) || (apart && found.has(name))) return;
+      if (apart) found.add(name);
+      const fn = this.unit.program.functions.get(name);
+      if (fn === undefined) throw new Error(`no function ${name}`);
+      for (const callee of new Set(callsIn(fn.body))) visit(callee, !this.inlined(callee));
+    };
+    for (const root of this.#roots) visit(root, true);
+    const order = [...this.unit.program.functions.keys()];
+    return [...found].toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
+  }
+}

@@ -1,0 +1,944 @@
+// From the language to blocks: one walk over a function's statements builds them in single-assignment form, numbering values
+// as it goes. What dominates is known at every moment (the language is structured), so a value that a dominating block
+// has already computed is used again, loads included: each field has a version, and two loads of one address between
+// two versions are one load.
+//
+// Indices are not checked: theorem SAFE (src/proof) is that they lie within their tables, that sums are exact in 32
+// bits and that shift counts are below 32. `--check` compiles the bounds in, for programs without that proof.
+import { OutsideLanguage } from '../proof/language.ts';
+import { Block, commonDominator, dominates, removeDead, OPPOSITE } from './graph.ts';
+import { A0, GP, ZERO, fits } from './instructions.ts';
+import { INTRINSICS } from './intrinsic-table.ts';
+import { GP_OFFSET, copiedTables } from './layout.ts';
+import type { Call, Expression, Fn, Place, Span, Statement } from '../proof/language.ts';
+import type { Graph, Instruction, Operation, Origin, Test } from './graph.ts';
+import type { Mnemonic } from './instructions.ts';
+import type { Field, Layout } from './layout.ts';
+import type { Unit } from './source.ts';
+import type { Analysis } from './analysis.ts';
+
+/** A register, or a constant that has none yet. */
+export type Operand = number | { readonly int: number };
+const constant = (v: Operand): number | undefined => (typeof v === 'number' ? (v === ZERO ? 0 : undefined) : v.int);
+
+interface Frame {
+  readonly fn: Fn;
+  locals: Map<string, Operand>;
+  /** The function itself, or one called in its last place: `return` returns from the function. */
+  readonly tail: boolean;
+  readonly end: Block | undefined;
+  /** Of a predicate in a condition: where its two results lead. */
+  readonly targets: { readonly yes: Block; readonly no: Block } | undefined;
+  readonly results: { readonly from: Block; readonly value: Operand | undefined }[];
+}
+
+export interface Options {
+  /** Compiles bounds checks in. */
+  readonly check: boolean;
+}
+
+const TESTS: Partial<Record<string, Test>> = { '===': 'eq', '!==': 'ne', '<': 'lt', '>=': 'ge' };
+const WITH_IMMEDIATE: Partial<Record<string, Mnemonic>> = { '+': 'addiw', '&': 'andi', '|': 'ori', '^': 'xori' };
+const WITH_REGISTERS: Record<string, Mnemonic> = {
+  '+': 'addw', '-': 'subw', '*': 'mulw', '&': 'and', '|': 'or', '^': 'xor', '<<': 'sllw', '>>': 'sraw',
+}; // prettier-ignore
+const COMMUTES = new Set<Operation>(['addw', 'add', 'mulw', 'mul', 'and', 'or', 'xor']);
+
+export class Generator {
+  readonly unit: Unit;
+  readonly layout: Layout;
+  readonly analysis: Analysis;
+  readonly options: Options;
+  readonly #fn: Fn;
+  readonly #blocks: Block[] = [];
+  #current: Block | undefined;
+  #memory = new Map<string, number>();
+  #versions = 0;
+  #registers = 32;
+  #created = 0;
+  #loopDepth = 0;
+  #frames: Frame[] = [];
+  #at: Origin = { file: 0, offset: 0 };
+  readonly #known = new Map<string, { readonly block: Block; readonly value: Operand }[]>();
+  readonly #definitions = new Map<number, Instruction>();
+
+  constructor(unit: Unit, layout: Layout, analysis: Analysis, fn: Fn, options: Options) {
+    this.unit = unit;
+    this.layout = layout;
+    this.analysis = analysis;
+    this.options = options;
+    this.#fn = fn;
+  }
+
+  graph(): Graph {
+    const entry = this.#label();
+    this.#place(entry, true);
+    const locals = new Map<string, Operand>();
+    this.#frames.push({ fn: this.#fn, locals, tail: true, end: undefined, targets: undefined, results: [] });
+    this.#from(this.#fn.span);
+    let argument = A0;
+    const { parameters } = this.#signature(this.#fn.name);
+    this.#fn.parameters.forEach((name, i) => {
+      if (parameters[i] === 'state') return;
+      locals.set(name, this.#emit('copy', [argument]));
+      argument += 1;
+    });
+    this.#run(this.#fn.body);
+    if (this.#current !== undefined) this.#return(undefined);
+    const graph = { name: this.#fn.name, blocks: this.#blocks, registers: this.#registers };
+    removeDead(graph);
+    return graph;
+  }
+
+  // ---- where we are
+  get #frame(): Frame {
+    return this.#frames[this.#frames.length - 1];
+  }
+  #refuse(message: string, at: { readonly span: Span }): OutsideLanguage {
+    return new OutsideLanguage(message, this.#frame.fn.file, at.span);
+  }
+  #from(span: Span): void {
+    this.#at = { file: this.unit.files.findIndex((f) => f.name === this.#frame.fn.file.name), offset: span.start };
+  }
+  #signature(name: string) {
+    const signature = this.unit.signatures.get(name);
+    if (signature === undefined) throw new Error(`no signature of ${name}`);
+    return signature;
+  }
+
+  // ---- blocks
+  #label(): Block {
+    return new Block((this.#created += 1));
+  }
+  /** Continues in `block`; false when nothing leads there. */
+  #place(block: Block, entry = false): boolean {
+    const { predecessors } = block;
+    if (predecessors.length === 0 && !entry) {
+      this.#current = undefined;
+      return false;
+    }
+    if (predecessors.length > 0) {
+      block.dominator = predecessors.reduce((a, b) => commonDominator(a, b));
+      block.depth = block.dominator.depth + 1;
+      const merged = new Map(predecessors[0].memory);
+      for (const p of predecessors.slice(1)) {
+        for (const name of new Set([...merged.keys(), ...p.memory.keys()])) {
+          if (merged.get(name) !== p.memory.get(name)) merged.set(name, (this.#versions += 1));
+        }
+      }
+      this.#memory = merged;
+    }
+    block.loopDepth = this.#loopDepth;
+    this.#blocks.push(block);
+    this.#current = block;
+    return true;
+  }
+  #append(i: Instruction): void {
+    if (this.#current === undefined) throw new Error('unreachable code');
+    this.#current.instructions.push(i);
+  }
+  #end(i: Partial<Instruction> & { op: Operation }, successors: readonly Block[]): void {
+    const block = this.#current;
+    if (block === undefined) return;
+    this.#append({ rd: -1, rs: [], imm: 0, symbol: '', test: 'eq', at: this.#at, ...i });
+    block.successors = [...successors];
+    for (const s of successors) s.predecessors.push(block);
+    block.memory = this.#memory;
+    this.#current = undefined;
+  }
+  #jump(to: Block): void {
+    this.#end({ op: 'jump' }, [to]);
+  }
+  #branch(test: Test, a: Operand, b: Operand, yes: Block, no: Block): void {
+    const [x, y] = [constant(a), constant(b)];
+    if (x !== undefined && y !== undefined) {
+      const [ux, uy] = [x >>> 0, y >>> 0];
+      const less = test === 'ltu' || test === 'geu' ? ux < uy : x < y;
+      const holds = test === 'eq' ? x === y : test === 'ne' ? x !== y : test === 'lt' || test === 'ltu' ? less : !less;
+      this.#jump(holds ? yes : no);
+      return;
+    }
+    if (yes === no) this.#jump(yes);
+    else this.#end({ op: 'branch', test, rs: [this.#register(a), this.#register(b)] }, [yes, no]);
+  }
+
+  // ---- values
+  #fresh(): number {
+    return (this.#registers += 1) - 1;
+  }
+  #register(v: Operand): number {
+    if (typeof v === 'number') return v;
+    return v.int === 0 ? ZERO : this.#emit('li', [], v.int);
+  }
+  /** An instruction with a result; of the same one, known here, the result that there is. */
+  #emit(op: Operation, rs: number[], imm = 0, symbol = '', version = ''): number {
+    if (op !== 'copy' && op !== 'phi' && symbol !== 'volatile') {
+      const operands = COMMUTES.has(op) ? rs.toSorted((a, b) => a - b) : rs;
+      const key = `${op} ${operands.join()} ${imm} ${symbol} ${version}`;
+      const found = this.#look(key, op === 'li');
+      if (typeof found === 'number') return found;
+      const rd = this.#define(op, rs, imm, symbol);
+      this.#remember(key, rd);
+      return rd;
+    }
+    return this.#define(op, rs, imm, symbol);
+  }
+  #define(op: Operation, rs: number[], imm: number, symbol: string): number {
+    const rd = this.#fresh();
+    const i: Instruction = { op, rd, rs, imm, symbol, test: 'eq', at: this.#at };
+    this.#definitions.set(rd, i);
+    this.#append(i);
+    return rd;
+  }
+  /** Constants are made anew in each block: to hold one in a register for long costs more than to make it. */
+  #look(key: string, here: boolean): Operand | undefined {
+    const block = this.#current;
+    if (block === undefined) return undefined;
+    return this.#known.get(key)?.findLast((k) => (here ? k.block === block : dominates(k.block, block)))?.value;
+  }
+  #remember(key: string, value: Operand): void {
+    const block = this.#current;
+    if (block === undefined) return;
+    const entries = this.#known.get(key);
+    if (entries === undefined) this.#known.set(key, [{ block, value }]);
+    else entries.push({ block, value });
+  }
+  #phi(block: Block, values: readonly Operand[]): Operand {
+    const [first] = values;
+    if (values.every((v) => v === first || (constant(v) !== undefined && constant(v) === constant(first))))
+      return first;
+    // A constant needs a register at the end of the block that it comes from.
+    const rs = values.map((v, i) => this.#inBlock(block.predecessors[i], v));
+    const rd = this.#fresh();
+    const i: Instruction = { op: 'phi', rd, rs, imm: 0, symbol: '', test: 'eq', at: this.#at };
+    this.#definitions.set(rd, i);
+    const at = block.instructions.findIndex((q) => q.op !== 'phi');
+    block.instructions.splice(at < 0 ? block.instructions.length : at, 0, i);
+    return rd;
+  }
+  #inBlock(block: Block, v: Operand): number {
+    if (typeof v === 'number') return v;
+    if (v.int === 0) return ZERO;
+    const rd = this.#fresh();
+    const i: Instruction = { op: 'li', rd, rs: [], imm: v.int, symbol: '', test: 'eq', at: this.#at };
+    block.instructions.splice(block.instructions.length - 1, 0, i);
+    return rd;
+  }
+  /** A power of two that divides the value for certain. */
+  #divisor(v: Operand): number {
+    const c = constant(v);
+    if (c !== undefined) return c === 0 ? 1 << 30 : c & -c;
+    const i = this.#definitions.get(v as number);
+    if (i === undefined) return 1;
+    if (i.op === 'slliw' || i.op === 'slli') return 2 ** Math.min(30, i.imm) * 1;
+    if (i.op === 'addiw') return Math.min(this.#divisor(i.rs[0]), i.imm === 0 ? 1 << 30 : i.imm & -i.imm);
+    if (i.op === 'addw') return Math.min(this.#divisor(i.rs[0]), this.#divisor(i.rs[1]));
+    return 1;
+  }
+
+  // ---- arithmetic on ints, each held sign-extended in 64 bits
+  #arithmetic(op: string, a: Operand, b: Operand, at: { readonly span: Span }): Operand {
+    const [x, y] = [constant(a), constant(b)];
+    if (x !== undefined && y !== undefined) {
+      const folded: Record<string, number> = {
+        '+': x + y, '-': x - y, '*': Math.imul(x, y), '&': x & y, '|': x | y, '^': x ^ y, '<<': x << y, '>>': x >> y,
+      }; // prettier-ignore
+      const value = folded[op];
+      if (value === undefined) throw this.#refuse(`no operator ${op}`, at);
+      return { int: value | 0 };
+    }
+    if (x !== undefined && (op === '+' || op === '*' || op === '&' || op === '|' || op === '^')) {
+      return this.#arithmetic(op, b, a, at);
+    }
+    if (y !== undefined) {
+      if (op === '-') return this.#arithmetic('+', a, { int: -y | 0 }, at);
+      const left = this.#register(a);
+      if (y === 0 && op !== '*' && op !== '&') return a;
+      if (y === 0) return { int: 0 };
+      if (op === '*' && y > 0 && (y & (y - 1)) === 0) {
+        return y === 1 ? a : this.#emit('slliw', [left], 31 - Math.clz32(y));
+      }
+      if (op === '<<' || op === '>>') return this.#emit(op === '<<' ? 'slliw' : 'sraiw', [left], y & 31);
+      const immediate = WITH_IMMEDIATE[op];
+      if (immediate !== undefined && fits(y, 12)) return this.#emit(immediate, [left], y);
+    }
+    const register = WITH_REGISTERS[op];
+    if (register === undefined) throw this.#refuse(`no operator ${op}`, at);
+    return this.#emit(register, [this.#register(a), this.#register(b)]);
+  }
+  /** a / d rounded towards 0. */
+  #quotient(a: Operand, d: Operand, at: { readonly span: Span }): Operand {
+    const divisor = constant(d) ?? 0;
+    if (divisor <= 0) throw this.#refuse('a divisor is a positive constant', at);
+    const value = constant(a);
+    if (value !== undefined) return { int: Math.trunc(value / divisor) };
+    if (divisor === 1) return a;
+    const power = 31 - Math.clz32(divisor);
+    const dividend = this.#register(a);
+    if (divisor !== 2 ** power) return this.#emit('divw', [dividend, this.#register(d)]);
+    // A negative dividend is first moved by divisor - 1.
+    const sign = this.#emit('sraiw', [dividend], 31);
+    const moved = this.#emit('addw', [dividend, this.#emit('srliw', [sign], 32 - power)]);
+    return this.#emit('sraiw', [moved], power);
+  }
+
+  // ---- places
+  #field(place: Place): Field {
+    const field = this.layout.fields.get(place.kind === 'field' ? place.field : place.table);
+    if (field === undefined || (place.kind === 'cell') !== field.stride > 0) throw this.#refuse('no such field', place);
+    return field;
+  }
+  /** gp + displacement, as a register and an offset of 12 bits. */
+  #address(displacement: number): { base: number; offset: number } {
+    if (fits(displacement, 12)) return { base: GP, offset: displacement };
+    const offset = (displacement << 20) >> 20;
+    return { base: this.#emit('add', [GP, this.#emit('lui', [], displacement - offset)]), offset };
+  }
+  #place_(place: Place): { base: number; offset: number; field: Field; index: Operand } {
+    const field = this.#field(place);
+    const index: Operand = place.kind === 'cell' ? this.#int(place.index) : { int: 0 };
+    return { ...this.#cell(field, index, place), field, index };
+  }
+  #cell(field: Field, index: Operand, at: { readonly span: Span }): { base: number; offset: number } {
+    const fixed = constant(index);
+    if (fixed !== undefined) {
+      if (fixed < 0 || fixed >= field.count) throw this.#refuse('index out of bounds', at);
+      return this.#address(field.offset - GP_OFFSET + fixed * field.stride);
+    }
+    if (this.options.check) this.#checkIndex(index, field.count);
+    const scaled = this.#emit('slli', [this.#register(index)], Math.log2(field.stride));
+    const { base, offset } = this.#rowBase(field);
+    return { base: this.#emit('add', [scaled, base]), offset };
+  }
+  /** So that the fields of one row share the register. */
+  #rowBase(field: Field): { base: number; offset: number } {
+    const first = [...this.layout.fields.values()]
+      .filter(
+        (f) => f.stride === field.stride && field.offset - f.offset >= 0 && field.offset - f.offset < field.stride,
+      )
+      .reduce((a, b) => (b.offset < a.offset ? b : a), field);
+    const start = first.offset - GP_OFFSET;
+    if (fits(start, 12) && fits(start + field.stride, 12)) return { base: GP, offset: field.offset - GP_OFFSET };
+    const low = (start << 20) >> 20;
+    const base = this.#emit('add', [GP, this.#emit('lui', [], start - low)]);
+    // The row's last field is within 12 bits of the register, or the register is the row's first byte.
+    if (fits(low + field.stride, 12)) return { base, offset: low + field.offset - first.offset };
+    return { base: this.#emit('addi', [base], low), offset: field.offset - first.offset };
+  }
+  #checkIndex(index: Operand, count: number): void {
+    const [fine, wrong] = [this.#label(), this.#label()];
+    this.#branch('ltu', index, { int: count }, fine, wrong);
+    this.#place(wrong);
+    this.#append({ op: 'ebreak', rd: -1, rs: [], imm: 0, symbol: '', test: 'eq', at: this.#at });
+    this.#jump(fine);
+    this.#place(fine);
+  }
+  #version(name: string): string {
+    return `v${this.#memory.get(name) ?? 0}`;
+  }
+  #written(names: Iterable<string>): void {
+    this.#memory = new Map(this.#memory);
+    for (const name of names) this.#memory.set(name, (this.#versions += 1));
+  }
+  #load(at: { base: number; offset: number; field: Field }): Operand {
+    const { name } = at.field;
+    const known = this.#look(`lw ${at.base} ${at.offset} ${name} ${this.#version(name)}`, false);
+    if (known !== undefined) return known;
+    const value = this.#define('lw', [at.base], at.offset, '');
+    this.#remember(`lw ${at.base} ${at.offset} ${name} ${this.#version(name)}`, value);
+    return value;
+  }
+  #store(at: { base: number; offset: number; field: Field }, value: Operand): void {
+    const { name } = at.field;
+    const rs = [at.base, this.#register(value)];
+    this.#append({ op: 'sw', rd: -1, rs, imm: at.offset, symbol: '', test: 'eq', at: this.#at });
+    this.#written([name]);
+    this.#remember(`lw ${at.base} ${at.offset} ${name} ${this.#version(name)}`, value);
+  }
+
+  // ---- statements
+  #run(statements: readonly Statement[]): void {
+    for (const s of statements) if (this.#current !== undefined) this.#statement(s);
+  }
+  #scoped(statements: readonly Statement[]): void {
+    const outer = new Set(this.#frame.locals.keys());
+    this.#run(statements);
+    for (const name of this.#frame.locals.keys()) if (!outer.has(name)) this.#frame.locals.delete(name);
+  }
+  #statement(s: Statement): void {
+    this.#from(s.span);
+    const { locals } = this.#frame;
+    switch (s.kind) {
+      case 'block':
+        this.#scoped(s.body);
+        return;
+      case 'declare':
+        if (locals.has(s.name)) throw this.#refuse('a second local of this name', s);
+        locals.set(s.name, this.#int(s.value));
+        return;
+      case 'assign':
+        this.#assign(s);
+        return;
+      case 'do':
+        this.#call(s.call);
+        return;
+      case 'return':
+        this.#return(s.value);
+        return;
+      case 'if':
+        this.#if(s);
+        return;
+      case 'for':
+        this.#for(s);
+        return;
+      case 'fill':
+        this.#fill(s);
+        return;
+    }
+  }
+  #assign(s: Statement & { kind: 'assign' }): void {
+    const { target, op } = s;
+    if (target.kind === 'local') {
+      const old = this.#frame.locals.get(target.name);
+      if (old === undefined) throw this.#refuse('no such local', s);
+      const value = this.#int(s.value);
+      this.#frame.locals.set(target.name, op === undefined ? value : this.#arithmetic(op, old, value, s));
+      return;
+    }
+    const at = this.#place_(target);
+    const old = op === undefined ? undefined : this.#load(at);
+    const value = this.#int(s.value);
+    this.#store(at, op === undefined || old === undefined ? value : this.#arithmetic(op, old, value, s));
+  }
+  #return(e: Expression | undefined): void {
+    const frame = this.#frame;
+    if (frame.targets !== undefined) {
+      if (e === undefined) throw new Error('a predicate without a result');
+      this.#condition(e, frame.targets.yes, frame.targets.no);
+      return;
+    }
+    if (!frame.tail) {
+      const value = e === undefined ? undefined : this.#int(e);
+      if (this.#current === undefined || frame.end === undefined) return;
+      frame.results.push({ from: this.#current, value });
+      this.#jump(frame.end);
+      return;
+    }
+    if (e === undefined) {
+      this.#end({ op: 'return' }, []);
+    } else if (e.kind === 'call' && !INTRINSICS.has(e.name)) {
+      this.#call(e, true);
+    } else if (e.kind === 'choice' || e.kind === 'logical') {
+      const [yes, no] = [this.#label(), this.#label()];
+      const [then, otherwise]: [Expression, Expression] =
+        e.kind === 'choice'
+          ? [e.yes, e.no]
+          : [
+              { kind: 'bool', value: true, span: e.span },
+              { kind: 'bool', value: false, span: e.span },
+            ];
+      this.#condition(e.kind === 'choice' ? e.test : e, yes, no);
+      if (this.#place(yes)) this.#return(then);
+      if (this.#place(no)) this.#return(otherwise);
+    } else {
+      const value = this.#int(e);
+      const i = {
+        op: 'copy',
+        rd: A0,
+        rs: [this.#register(value)],
+        imm: 0,
+        symbol: '',
+        test: 'eq',
+        at: this.#at,
+      } as const;
+      this.#append({ ...i, rs: [...i.rs] });
+      this.#end({ op: 'return', rs: [A0] }, []);
+    }
+  }
+  /** Where paths join, a local that differs becomes a phi. */
+  #join(end: Block, paths: readonly { readonly from: Block; readonly locals: Map<string, Operand> }[]): void {
+    if (!this.#place(end)) return;
+    const byBlock = new Map(paths.map((p) => [p.from, p.locals]));
+    const [first] = paths;
+    const joined = new Map<string, Operand>();
+    for (const name of first.locals.keys()) {
+      const values = end.predecessors.map((p) => byBlock.get(p)?.get(name));
+      if (values.every((v) => v !== undefined)) joined.set(name, this.#phi(end, values));
+    }
+    this.#frame.locals = joined;
+  }
+  #if(s: Statement & { kind: 'if' }): void {
+    const [yes, no, end] = [this.#label(), this.#label(), this.#label()];
+    this.#condition(s.test, yes, no);
+    const before = this.#frame.locals;
+    const paths: { from: Block; locals: Map<string, Operand> }[] = [];
+    for (const [block, body] of [
+      [yes, s.yes],
+      [no, s.no],
+    ] as const) {
+      this.#frame.locals = new Map(before);
+      if (!this.#place(block)) continue;
+      this.#scoped(body);
+      if (this.#current === undefined) continue;
+      paths.push({ from: this.#current, locals: this.#frame.locals });
+      this.#jump(end);
+    }
+    this.#frame.locals = before;
+    this.#join(end, paths);
+  }
+  #for(s: Statement & { kind: 'for' }): void {
+    const { locals } = this.#frame;
+    if (locals.has(s.index)) throw this.#refuse('a second local of this name', s);
+    const from = this.#int(s.from);
+    if (this.#copyLoop(s, from)) return;
+    const [ahead, head, exit] = [this.#label(), this.#label(), this.#label()];
+    this.#branch('lt', from, this.#int(s.to), ahead, exit);
+    const paths = exit.predecessors.map((p) => ({ from: p, locals: new Map(locals) }));
+    if (this.#place(ahead)) {
+      this.#jump(head);
+      // Before its body is known, the loop's header is: what the body writes has a new version and a phi of its own.
+      this.#loopDepth += 1;
+      this.#place(head);
+      this.#written(this.analysis.writtenIn(s.body));
+      const assigned = this.analysis.assignedIn(s.body).filter((name) => locals.has(name));
+      const phis = new Map<string, Instruction>();
+      for (const [name, value] of [...assigned.map((n) => [n, locals.get(n)] as const), [s.index, from] as const]) {
+        const rd = this.#fresh();
+        const rs = [this.#inBlock(ahead, value ?? { int: 0 })];
+        const phi: Instruction = { op: 'phi', rd, rs, imm: 0, symbol: '', test: 'eq', at: this.#at };
+        this.#append(phi);
+        this.#definitions.set(rd, phi);
+        phis.set(name, phi);
+        locals.set(name, rd);
+      }
+      this.#scoped(s.body);
+      if (this.#current !== undefined) {
+        const inside = this.#frame.locals;
+        const index = inside.get(s.index) ?? { int: 0 };
+        this.#from(s.span);
+        inside.set(s.index, this.#arithmetic('+', index, { int: 1 }, s));
+        const next = this.#register(inside.get(s.index) ?? { int: 0 });
+        const to = this.#register(this.#int(s.to));
+        const latch = this.#current;
+        this.#branch('lt', next, to, head, exit);
+        for (const [name, phi] of phis) phi.rs.push(this.#inBlock(latch, inside.get(name) ?? { int: 0 }));
+        paths.push({ from: latch, locals: inside });
+      }
+      this.#loopDepth -= 1;
+    }
+    for (const p of paths) p.locals.delete(s.index);
+    this.#frame.locals = locals;
+    locals.delete(s.index);
+    if (paths.length > 0) this.#join(exit, paths);
+    else this.#current = undefined;
+  }
+
+  // ---- blocks of memory
+  /** `first + index`, with `index` the loop's: `first`. */
+  #offsetFrom(e: Expression, index: string): Operand | undefined {
+    if (e.kind === 'name') return e.name === index ? { int: 0 } : undefined;
+    if (e.kind !== 'binary' || e.op !== '+') return undefined;
+    const isIndex = (q: Expression): boolean => q.kind === 'name' && q.name === index;
+    const rest = isIndex(e.right) ? e.left : isIndex(e.left) ? e.right : undefined;
+    // Only what the loop cannot change.
+    return rest !== undefined && (rest.kind === 'name' || rest.kind === 'int') ? this.#int(rest) : undefined;
+  }
+  /** Copies of words from one table to another go by 8 bytes where both are aligned. */
+  #copyLoop(s: Statement & { kind: 'for' }, from: Operand): boolean {
+    if (copiedTables(s) === undefined || constant(from) !== 0 || this.options.check) return false;
+    const [inner] = s.body[0].kind === 'block' ? s.body[0].body : s.body;
+    if (inner.kind !== 'assign' || inner.target.kind !== 'cell' || inner.value.kind !== 'cell') return false;
+    const [to, of] = [this.#field(inner.target), this.#field(inner.value)];
+    if (to.stride !== 4 || of.stride !== 4 || to.offset % 8 !== 0 || of.offset % 8 !== 0) return false;
+    const [at, source] = [this.#offsetFrom(inner.target.index, s.index), this.#offsetFrom(inner.value.index, s.index)];
+    if (at === undefined || source === undefined) return false;
+    if (this.#divisor(at) % 2 !== 0 || this.#divisor(source) % 2 !== 0) return false;
+    const count = this.#int(s.to);
+    const [some, turns, body, tail, end] = [1, 2, 3, 4, 5].map(() => this.#label());
+    this.#branch('lt', { int: 0 }, count, some, end);
+    if (this.#place(some)) {
+      const words = this.#register(count);
+      const [p, q] = [this.#pointer(of, source, s), this.#pointer(to, at, s)];
+      const bytes = this.#emit('slliw', [this.#emit('sraiw', [words], COPIED_WORDS_LOG)], COPIED_WORDS_LOG + 2);
+      const last = this.#emit('add', [p, bytes]);
+      this.#branch('ne', bytes, ZERO, turns, tail);
+      this.#place(turns);
+      this.#jump(body);
+      this.#loopDepth += 1;
+      this.#place(body);
+      const [from8, to8] = [this.#define('phi', [p], 0, ''), this.#define('phi', [q], 0, '')];
+      const chunk = 4 << COPIED_WORDS_LOG;
+      for (let b = 0; b < chunk; b += 8) this.#move('ld', from8, to8, b);
+      const [p2, q2] = [this.#define('addi', [from8], chunk, ''), this.#define('addi', [to8], chunk, '')];
+      this.#definitions.get(from8)?.rs.push(p2);
+      this.#definitions.get(to8)?.rs.push(q2);
+      this.#branch('ltu', p2, last, body, tail);
+      this.#loopDepth -= 1;
+      this.#place(tail);
+      let [a, b]: Operand[] = [this.#phi(tail, [p, p2]), this.#phi(tail, [q, q2])];
+      // What is left, in pieces of half the size each.
+      for (let half = COPIED_WORDS_LOG - 1; half >= 0; half--) {
+        const [piece, next] = [this.#label(), this.#label()];
+        this.#branch('ne', this.#emit('andi', [words], 1 << half), ZERO, piece, next);
+        const skipped = next.predecessors[0];
+        this.#place(piece);
+        for (let o = 0; o < 4 << half; o += 8) {
+          this.#move(half === 0 ? 'lw' : 'ld', this.#register(a), this.#register(b), o);
+        }
+        const moved = [a, b].map((v) => (half === 0 ? v : this.#define('addi', [this.#register(v)], 4 << half, '')));
+        this.#jump(next);
+        this.#place(next);
+        [a, b] = [a, b].map((v, i) =>
+          this.#phi(next, next.predecessors[0] === skipped ? [v, moved[i]] : [moved[i], v]),
+        );
+      }
+      this.#jump(end);
+    }
+    this.#place(end);
+    this.#written([to.name]);
+    return true;
+  }
+  #pointer(field: Field, index: Operand, at: { readonly span: Span }): number {
+    const { base, offset } = this.#cell(field, index, at);
+    return offset === 0 ? base : this.#emit('addi', [base], offset);
+  }
+  #move(load: 'lw' | 'ld', from: number, to: number, offset: number): void {
+    const value = this.#define(load, [from], offset, '');
+    const op = load === 'lw' ? 'sw' : 'sd';
+    this.#append({ op, rd: -1, rs: [to, value], imm: offset, symbol: '', test: 'eq', at: this.#at });
+  }
+  #fill(s: Statement & { kind: 'fill' }): void {
+    const field = this.layout.fields.get(s.table);
+    if (field === undefined || field.stride !== 4) throw this.#refuse('no such table', s);
+    const value = this.#register(this.#int(s.value));
+    const [from, to] = [this.#int(s.from), this.#int(s.to)];
+    const divisor = Math.min(this.#divisor(from), this.#divisor(to), 8);
+    const wide = value === ZERO && field.offset % 8 === 0 && divisor >= 2;
+    const chunk = wide ? divisor * 4 : 4;
+    const [some, body, end] = [this.#label(), this.#label(), this.#label()];
+    this.#branch('lt', from, to, some, end);
+    if (this.#place(some)) {
+      const [p, last] = [this.#pointer(field, from, s), this.#endPointer(field, to, s)];
+      this.#jump(body);
+      this.#loopDepth += 1;
+      this.#place(body);
+      const at = this.#define('phi', [p], 0, '');
+      for (let b = 0; b < chunk; b += wide ? 8 : 4) {
+        const store = { op: wide ? 'sd' : 'sw', rd: -1, rs: [at, value], imm: b, symbol: '', test: 'eq' } as const;
+        this.#append({ ...store, rs: [...store.rs], at: this.#at });
+      }
+      const next = this.#define('addi', [at], chunk, '');
+      this.#definitions.get(at)?.rs.push(next);
+      this.#branch('ltu', next, last, body, end);
+      this.#loopDepth -= 1;
+    }
+    this.#place(end);
+    this.#written([s.table]);
+  }
+  /** The end of a range may be the table's end. */
+  #endPointer(field: Field, index: Operand, at: { readonly span: Span }): number {
+    const fixed = constant(index);
+    if (fixed === undefined) return this.#pointer(field, index, at);
+    const { base, offset } = this.#address(field.offset - GP_OFFSET + fixed * field.stride);
+    return offset === 0 ? base : this.#emit('addi', [base], offset);
+  }
+
+  // ---- conditions
+  #condition(e: Expression, yes: Block, no: Block): void {
+    if (this.#current === undefined) return;
+    switch (e.kind) {
+      case 'bool':
+        this.#jump(e.value ? yes : no);
+        return;
+      case 'unary':
+        if (e.op === '!') {
+          this.#condition(e.value, no, yes);
+          return;
+        }
+        break;
+      case 'logical':
+        this.#junction(e, yes, no);
+        return;
+      case 'choice': {
+        const [then, otherwise] = [this.#label(), this.#label()];
+        this.#condition(e.test, then, otherwise);
+        if (this.#place(then)) this.#condition(e.yes, yes, no);
+        if (this.#place(otherwise)) this.#condition(e.no, yes, no);
+        return;
+      }
+      case 'binary': {
+        const [left, right] = [e.left, e.right];
+        if (e.op === '>' || e.op === '<=') {
+          const [b, a] = [this.#int(left), this.#int(right)];
+          this.#branch(e.op === '>' ? 'lt' : 'ge', a, b, yes, no);
+          return;
+        }
+        const test = TESTS[e.op];
+        if (test !== undefined) {
+          this.#branch(test, this.#int(left), this.#int(right), yes, no);
+          return;
+        }
+        break;
+      }
+      case 'call':
+        if (!INTRINSICS.has(e.name) && this.analysis.inlined(e.name)) {
+          this.#enter(e, { tail: false, end: undefined, targets: { yes, no } });
+          return;
+        }
+        break;
+      case 'int':
+      case 'name':
+      case 'field':
+      case 'cell':
+      case 'wrapped':
+      case 'quotient':
+    }
+    this.#branch('ne', this.#int(e), { int: 0 }, yes, no);
+  }
+  /** && and ||, of which `x < 0 || x >= C` and its opposite are one unsigned comparison. */
+  #junction(e: Expression & { kind: 'logical' }, yes: Block, no: Block): void {
+    const parts: Expression[] = [];
+    const collect = (q: Expression): void => {
+      if (q.kind === 'logical' && q.op === e.op) {
+        collect(q.left);
+        collect(q.right);
+      } else parts.push(q);
+    };
+    collect(e);
+    const or = e.op === '||';
+    for (let i = 0; i < parts.length && this.#current !== undefined; i++) {
+      const range = i + 1 < parts.length ? this.#range(parts[i], parts[i + 1], or) : undefined;
+      if (range !== undefined) i += 1;
+      const next = i + 1 < parts.length ? this.#label() : undefined;
+      const [good, bad] = or ? [yes, next ?? no] : [next ?? yes, no];
+      if (range === undefined) this.#condition(parts[i], good, bad);
+      else this.#branch(or ? OPPOSITE.ltu : 'ltu', range.value, { int: range.below }, good, bad);
+      if (next !== undefined) this.#place(next);
+    }
+  }
+  #range(a: Expression, b: Expression, or: boolean): { value: Operand; below: number } | undefined {
+    if (a.kind !== 'binary' || b.kind !== 'binary' || a.left.kind !== 'name' || b.left.kind !== 'name')
+      return undefined;
+    const name = a.left.name;
+    if (b.left.name !== name || a.op !== (or ? '<' : '>=') || this.#constant(a.right) !== 0) return undefined;
+    const limit = this.#constant(b.right);
+    if (limit === undefined || !this.#frame.locals.has(name)) return undefined;
+    const below = b.op === (or ? '>=' : '<') ? limit : b.op === (or ? '>' : '<=') ? limit + 1 : 0;
+    return below > 0 && below <= 0x7fff_ffff ? { value: this.#int(a.left), below } : undefined;
+  }
+  #constant(e: Expression): number | undefined {
+    if (e.kind === 'int') return e.value;
+    return e.kind === 'name' && !this.#frame.locals.has(e.name) ? this.unit.program.constants.get(e.name) : undefined;
+  }
+
+  // ---- expressions: a boolean is 0 or 1
+  #int(e: Expression): Operand {
+    switch (e.kind) {
+      case 'int':
+        return { int: e.value };
+      case 'bool':
+        return { int: e.value ? 1 : 0 };
+      case 'name': {
+        const local = this.#frame.locals.get(e.name);
+        if (local !== undefined) return local;
+        const value = this.unit.program.constants.get(e.name);
+        if (value === undefined) throw this.#refuse('no such name', e);
+        return { int: value };
+      }
+      case 'field':
+      case 'cell':
+        return this.#load(this.#place_(e));
+      case 'call': {
+        const value = this.#call(e);
+        if (value === undefined) throw this.#refuse(`${e.name} has no result`, e);
+        return value;
+      }
+      case 'unary':
+        if (e.op === '~') return this.#arithmetic('^', this.#int(e.value), { int: -1 }, e);
+        return this.#not(this.#int(e.value));
+      case 'wrapped':
+        return this.#arithmetic(e.op, this.#int(e.left), this.#int(e.right), e);
+      case 'quotient':
+        return this.#quotient(this.#int(e.left), this.#int(e.right), e);
+      case 'logical':
+      case 'choice':
+        return this.#choice(e);
+      case 'binary':
+        return this.#binary(e);
+    }
+  }
+  #not(v: Operand): Operand {
+    const c = constant(v);
+    return c === undefined ? this.#emit('xori', [this.#register(v)], 1) : { int: c === 0 ? 1 : 0 };
+  }
+  #binary(e: Expression & { kind: 'binary' }): Operand {
+    const [a, b] = [this.#int(e.left), this.#int(e.right)];
+    const less = (l: Operand, r: Operand): Operand => {
+      const limit = constant(r);
+      if (limit !== undefined && fits(limit, 12)) return this.#emit('slti', [this.#register(l)], limit);
+      return this.#emit('slt', [this.#register(l), this.#register(r)]);
+    };
+    const op: string = e.op;
+    switch (op) {
+      case '<':
+        return less(a, b);
+      case '>':
+        return less(b, a);
+      case '<=':
+        return this.#not(less(b, a));
+      case '>=':
+        return this.#not(less(a, b));
+      case '===':
+      case '!==': {
+        const difference =
+          constant(b) === 0 ? this.#register(a) : this.#emit('xor', [this.#register(a), this.#register(b)]);
+        if (op === '===') return this.#emit('sltiu', [difference], 1);
+        return this.#emit('sltu', [ZERO, difference]);
+      }
+      default:
+        return this.#arithmetic(op, a, b, e);
+    }
+  }
+  #choice(e: Expression & { kind: 'choice' | 'logical' }): Operand {
+    const [yes, no, end] = [this.#label(), this.#label(), this.#label()];
+    this.#condition(e.kind === 'choice' ? e.test : e, yes, no);
+    const values = new Map<Block, Operand>();
+    for (const [block, side] of [
+      [yes, e.kind === 'choice' ? e.yes : true],
+      [no, e.kind === 'choice' ? e.no : false],
+    ] as const) {
+      if (!this.#place(block)) continue;
+      const value = typeof side === 'boolean' ? { int: side ? 1 : 0 } : this.#int(side);
+      if (this.#current !== undefined) values.set(this.#current, value);
+      this.#jump(end);
+    }
+    this.#place(end);
+    return this.#phi(
+      end,
+      end.predecessors.map((p) => values.get(p) ?? { int: 0 }),
+    );
+  }
+
+  // ---- calls
+  #call(call: Call, tail = false): Operand | undefined {
+    const outer = this.#at;
+    const intrinsic = INTRINSICS.get(call.name);
+    if (intrinsic !== undefined) return this.#intrinsic(call);
+    if (this.analysis.inlined(call.name)) {
+      if (tail) {
+        this.#enter(call, { tail: true, end: undefined, targets: undefined });
+        return undefined;
+      }
+      const end = this.#label();
+      const frame = this.#enter(call, { tail: false, end, targets: undefined });
+      if (!this.#place(end)) return undefined;
+      this.#at = outer;
+      const results = new Map(frame.results.map((r) => [r.from, r.value]));
+      if (this.#signature(call.name).result === 'void') return undefined;
+      return this.#phi(
+        end,
+        end.predecessors.map((p) => results.get(p) ?? { int: 0 }),
+      );
+    }
+    const values = this.#arguments(call).map((v) => this.#register(v));
+    const rs = values.map((v, i) => {
+      this.#append({ op: 'copy', rd: A0 + i, rs: [v], imm: 0, symbol: '', test: 'eq', at: this.#at });
+      return A0 + i;
+    });
+    if (tail) {
+      this.#end({ op: 'tail', symbol: call.name, rs }, []);
+      return undefined;
+    }
+    this.#append({ op: 'call', rd: -1, rs, imm: 0, symbol: call.name, test: 'eq', at: this.#at });
+    this.#written(this.analysis.writes(call.name));
+    return this.#signature(call.name).result === 'void' ? undefined : this.#emit('copy', [A0]);
+  }
+  #arguments(call: Call): Operand[] {
+    const { parameters } = this.#signature(call.name);
+    return call.args.flatMap((a, i) => (parameters[i] === 'state' ? [] : [this.#int(a)]));
+  }
+  /** A call whose body is built here. */
+  #enter(call: Call, how: Pick<Frame, 'tail' | 'end' | 'targets'>): Frame {
+    const fn = this.unit.program.functions.get(call.name);
+    if (fn === undefined) throw this.#refuse('no such function', call);
+    const { parameters } = this.#signature(call.name);
+    const values = this.#arguments(call);
+    const names = fn.parameters.filter((_, i) => parameters[i] !== 'state');
+    const frame: Frame = { fn, locals: new Map(names.map((n, i) => [n, values[i]])), results: [], ...how };
+    this.#frames.push(frame);
+    this.#run(fn.body);
+    if (this.#current !== undefined) this.#return(undefined);
+    this.#frames.pop();
+    return frame;
+  }
+  #intrinsic(call: Call): Operand | undefined {
+    const { kind, op } = INTRINSICS.get(call.name) ?? { kind: 'special', op: undefined };
+    if (kind === 'special') return this.#special(call);
+    const effect = (rd: number, rs: number[], imm = 0): void => {
+      this.#append({ op: op as Operation, rd, rs, imm, symbol: 'volatile', test: 'eq', at: this.#at });
+    };
+    if (kind === 'system') {
+      effect(-1, []);
+      return undefined;
+    }
+    if (kind === 'csr') {
+      const number = this.#constant(call.args[0]);
+      if (number === undefined || number < 0 || number > 0xfff) throw this.#refuse('the number of a CSR', call);
+      const value = call.args.length > 1 ? this.#register(this.#int(call.args[1])) : ZERO;
+      const rd = call.args.length > 1 ? ZERO : this.#fresh();
+      effect(rd, [value], number);
+      return rd;
+    }
+    const registers = call.args.map((a) => this.#register(this.#int(a)));
+    if (kind === 'r') return this.#emit(op as Operation, registers);
+    if (kind === 'load') {
+      const rd = this.#fresh();
+      effect(rd, registers);
+      return rd;
+    }
+    effect(-1, registers);
+    this.#written(this.analysis.addressTaken);
+    return undefined;
+  }
+  #special(call: Call): Operand | undefined {
+    const [first] = call.args;
+    const text = (): string => this.unit.texts[(first as Expression & { kind: 'int' }).value];
+    switch (call.name) {
+      case 'word':
+        return this.#int(first);
+      case 'low':
+        return this.#emit('addiw', [this.#register(this.#int(first))], 0);
+      case 'high':
+        return this.#emit('srai', [this.#register(this.#int(first))], 32);
+      case 'pair': {
+        const [high, low] = call.args.map((a) => this.#register(this.#int(a)));
+        const unsigned = this.#emit('srli', [this.#emit('slli', [low], 32)], 32);
+        return this.#emit('or', [this.#emit('slli', [high], 32), unsigned]);
+      }
+      case 'text':
+        return this.#emit('la', [], 0, `"${text()}`);
+      case 'symbol':
+        return this.#emit('la', [], 0, text());
+      case 'addressOf': {
+        const field = first.kind === 'field' ? this.layout.fields.get(first.field) : undefined;
+        if (field === undefined || field.stride !== 4) throw this.#refuse('the address of a contiguous table', call);
+        return this.#pointer(field, { int: 0 }, call);
+      }
+      case 'ecall': {
+        const values = call.args.map((a) => this.#register(this.#int(a)));
+        const registers = [17, A0, A0 + 1, A0 + 2];
+        values.forEach((v, i) => {
+          this.#append({ op: 'copy', rd: registers[i], rs: [v], imm: 0, symbol: '', test: 'eq', at: this.#at });
+        });
+        this.#append({ op: 'ecall', rd: A0, rs: registers, imm: 0, symbol: 'volatile', test: 'eq', at: this.#at });
+        this.#written(this.analysis.addressTaken);
+        return this.#emit('copy', [A0]);
+      }
+      default:
+        throw this.#refuse('no such intrinsic', call);
+    }
+  }
+}
+
+/** A block copy moves 2^3 words a turn. */
+const COPIED_WORDS_LOG = 3;
