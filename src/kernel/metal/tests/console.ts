@@ -11,6 +11,8 @@ const TEN = 10;
 const LONGEST = 10;
 const FOREVER = 1 << 29;
 const MESSAGES = 40;
+/** Ticks. */
+const PATIENCE = 12000;
 
 export class Console {
   expected = 0;
@@ -49,6 +51,8 @@ export function main(s: Console, _restarts: number, _startKind: number): number 
     if (got(0) !== s.expected || got(1) !== s.expected * s.expected) s.wrong += 1;
     s.expected += 1;
   }
+  // The hostile one has its time: nothing comes any more.
+  if (call3(OP_RECEIVE, 0, PATIENCE, 0) === 0) s.wrong += 1;
   write(109);
   decimal(s.expected);
   write(NEWLINE);
@@ -58,6 +62,9 @@ export function main(s: Console, _restarts: number, _startKind: number): number 
   if (call3(OP_AUDIT, 2, 0, 0) === 0) {
     write(102);
     decimal(resultWord(0));
+    write(NEWLINE);
+    write(114);
+    decimal(resultWord(1));
     write(NEWLINE);
   }
   return s.wrong;

@@ -5,6 +5,8 @@ export class Hostile {
   n = 0;
 }
 const OPS = 40;
+const ROUNDS = 100;
+const ATTACKS = 7;
 export function main(s: Hostile, lives: number, _startKind: number): number {
   const kernel = shiftLeft64(word(1), 31);
   if (lives === 0) store64(kernel, word(1));
@@ -14,9 +16,10 @@ export function main(s: Hostile, lives: number, _startKind: number): number {
   if (lives === 4) csrWrite(0x300, word(0x1800));
   if (lives === 5) s.n = load64(kernel) === word(0) ? 1 : 2;
   if (lives === 6) return ecall(999, 0, 0, 0);
-  // Then calls without end, of every number, with every argument.
-  for (let round = 0; round < 1 << 29; round++) {
-    for (let op = 7; op < OPS; op++) ecall(op, round - op, round * 7 - 3, op);
+  if (lives > ATTACKS) return 0;
+  // Calls of every number, with every argument, in the end an illegal one.
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let n = 0; n < OPS; n++) ecall(OPS - n, round - n, round * 7 - 3, n);
   }
   return 0;
 }
