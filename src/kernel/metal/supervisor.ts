@@ -15,9 +15,11 @@ import {
   MESSAGE_BYTES,
   OK,
   OP_CALL,
+  OP_EXIT,
   OP_REPLY,
   OP_RESULT,
   OP_SEND,
+  OP_SHUTDOWN,
   OP_WRITE,
   P_ASKED,
   P_READY,
@@ -406,7 +408,7 @@ function onCall(k: Kernel, s: Supervisor, p: number): void {
   const result = step(k, 0, p, op, a0, a1, a2);
   // A blocked or unpaid call stays open: the pc still stands on it.
   if (result !== E_BLOCKED && result !== E_BUDGET) answer(k, s, p, result);
-  if (s.ending === 0 && allDone(k) === 1) {
+  if ((op === OP_EXIT || op === OP_SHUTDOWN) && s.ending === 0 && allDone(k) === 1) {
     s.ending = 1;
     stop(k);
   }
@@ -465,6 +467,8 @@ export function trap(k: Kernel, s: Supervisor): Word {
   advance(k, s);
   if (cause === word(CAUSE_CALL)) {
     onCall(k, s, p);
+    // The short way back: nothing has changed about who has the hart.
+    if (k.switched[0] === 0 && k.fx[p] === 0 && isRunnable(k, p)) return registersOf(s, p);
   } else if (!isTimer(cause)) {
     fault(k, p, FAULT_TRAP);
   }
