@@ -1,8 +1,9 @@
 // Registers: phis become copies, then the interference graph is coloured with coalescing of copies (Chaitin, Briggs; George
 // and Appel, "Iterated Register Coalescing", 1996). What finds no register lives in the frame, except constants, which
 // are made anew at each use.
+import { Block } from './graph.ts';
 import { ZERO } from './instructions.ts';
-import type { Block, Graph, Instruction } from './graph.ts';
+import type { Graph, Instruction } from './graph.ts';
 
 const SAVED = [8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
 /** Registers that a call does not keep, in the order of preference: arguments last, they have uses of their own. */
@@ -24,11 +25,29 @@ const copy = (rd: number, rs: number, like: Instruction): Instruction => ({
   op: 'copy', rd, rs: [rs], imm: 0, symbol: '', test: 'eq', at: like.at,
 }); // prettier-ignore
 
-/**
- * A phi's operands are copied to a register of its own at the end of each predecessor. On another way out of that block the
- * copy is of no effect: nothing else reads this register.
- */
+/** A way that is neither the only one out of a block nor the only one into the next gets a block of its own for copies. */
+function splitEdges(graph: Graph): void {
+  let created = Math.max(...graph.blocks.map((b) => b.id));
+  for (const block of graph.blocks.slice()) {
+    if (block.successors.length < 2) continue;
+    block.successors.forEach((next, n) => {
+      if (next.predecessors.length < 2 || next.instructions[0]?.op !== 'phi') return;
+      const between = new Block((created += 1));
+      const last = block.instructions[block.instructions.length - 1];
+      between.instructions.push({ op: 'jump', rd: -1, rs: [], imm: 0, symbol: '', test: 'eq', at: last.at });
+      between.loopDepth = Math.min(block.loopDepth, next.loopDepth);
+      between.successors = [next];
+      between.predecessors.push(block);
+      block.successors[n] = between;
+      block.table = block.table.map((b) => (b === next ? between : b));
+      next.predecessors[next.predecessors.indexOf(block)] = between;
+      graph.blocks.splice(graph.blocks.indexOf(block) + 1, 0, between);
+    });
+  }
+}
+/** A phi's operands are copied at the end of each predecessor to a register of the phi's own, and from there to its result. */
 function replacePhis(graph: Graph): void {
+  splitEdges(graph);
   for (const block of graph.blocks) {
     const phis = block.instructions.filter((i) => i.op === 'phi');
     const copies: Instruction[] = [];

@@ -233,6 +233,11 @@ export function emitFunction(asm: Assembler, graph: Graph, { saved, slots }: All
           }
           break;
         }
+        case 'table':
+          asm.imm('jalr', ZERO, i.rs[0], 0);
+          asm.label(i.symbol);
+          for (const to of block.table) asm.jump(label(final(to)));
+          break;
         case 'return':
           epilogue();
           asm.ret();

@@ -21,6 +21,15 @@ import type { Analysis } from './analysis.ts';
 export type Operand = number | { readonly int: number };
 const constant = (v: Operand): number | undefined => (typeof v === 'number' ? (v === ZERO ? 0 : undefined) : v.int);
 
+/** From so many cases on a table is used; their values are at most so large. */
+const LEAST_CASES = 5;
+const MOST_CASES = 255;
+interface Case {
+  readonly name: string;
+  readonly value: number;
+  readonly body: readonly Statement[];
+}
+
 interface Frame {
   readonly fn: Fn;
   locals: Map<string, Operand>;
@@ -306,9 +315,14 @@ export class Generator {
       return this.#address(field.offset - GP_OFFSET + fixed * field.stride);
     }
     if (this.options.check) this.#checkIndex(index, field.count);
-    const scaled = this.#emit('slli', [this.#register(index)], Math.log2(field.stride));
+    const scaled = this.#scaled(this.#register(index), Math.log2(field.stride));
     const { base, offset } = this.#rowBase(field);
     return { base: this.#emit('add', [scaled, base]), offset };
+  }
+  /** index << shift; a product by a power of two is exact (SAFE), so that both shifts are one. */
+  #scaled(index: number, shift: number): number {
+    const i = this.#definitions.get(index);
+    return i?.op === 'slliw' ? this.#emit('slli', i.rs, i.imm + shift) : this.#emit('slli', [index], shift);
   }
   /** So that the fields of one row share the register. */
   #rowBase(field: Field): { base: number; offset: number } {
@@ -358,7 +372,52 @@ export class Generator {
 
   // ---- statements
   #run(statements: readonly Statement[]): void {
-    for (const s of statements) if (this.#current !== undefined) this.#statement(s);
+    for (let n = 0; n < statements.length && this.#current !== undefined; n++) {
+      const cases = this.#casesFrom(statements, n);
+      if (cases.length < LEAST_CASES) this.#statement(statements[n]);
+      else {
+        this.#cases(cases);
+        n += cases.length - 1;
+      }
+    }
+  }
+  /** From `n` on: `if (name === CONSTANT) return ...`, of one name and different small constants. */
+  #casesFrom(statements: readonly Statement[], n: number): Case[] {
+    const cases: Case[] = [];
+    for (const s of statements.slice(n)) {
+      if (s.kind !== 'if' || s.no.length > 0 || s.yes.at(-1)?.kind !== 'return') break;
+      const { test } = s;
+      if (test.kind !== 'binary' || test.op !== '===' || test.left.kind !== 'name') break;
+      const value = this.#constant(test.right);
+      const { name } = test.left;
+      const local = this.#frame.locals.get(name);
+      if (local === undefined || constant(local) !== undefined || value === undefined || value < 0) break;
+      if (value > MOST_CASES || cases.some((c) => c.value === value || c.name !== name)) break;
+      cases.push({ name, value, body: s.yes });
+    }
+    return cases;
+  }
+  /** Through a table of jumps, of which each is for one value. */
+  #cases(cases: readonly Case[]): void {
+    const index = this.#register(this.#frame.locals.get(cases[0].name) ?? { int: 0 });
+    const count = Math.max(...cases.map((c) => c.value)) + 1;
+    const [inside, other] = [this.#label(), this.#label()];
+    this.#branch('ltu', index, { int: count }, inside, other);
+    this.#place(inside);
+    const symbol = `${this.#fn.name}.table${inside.id}`;
+    const at = this.#emit('add', [this.#emit('slli', [index], 2), this.#emit('la', [], 0, symbol)]);
+    const bodies = cases.map((c) => ({ ...c, label: this.#label() }));
+    const table = Array.from({ length: count }, (_, v) => bodies.find((b) => b.value === v)?.label ?? other);
+    inside.table = table;
+    this.#end({ op: 'table', rs: [at], symbol }, [...new Set(table)]);
+    const before = this.#frame.locals;
+    for (const { label, body } of bodies) {
+      this.#place(label);
+      this.#frame.locals = new Map(before);
+      this.#run(body);
+    }
+    this.#frame.locals = before;
+    this.#place(other);
   }
   #scoped(statements: readonly Statement[]): void {
     const outer = new Set(this.#frame.locals.keys());

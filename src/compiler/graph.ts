@@ -4,9 +4,10 @@ import type { Mnemonic } from './instructions.ts';
 
 /**
  * `li`: imm. `la`: the address of a symbol + imm. `phi`: one operand per predecessor. `call`, `tail`: operands are the argument
- * registers. `branch`: condition in `test`. `return`: operand a0, or none.
+ * registers. `branch`: condition in `test`. `table`: jumps to its operand, the address of a jump of the table that follows.
+ * `return`: operand a0, or none.
  */
-export type Operation = Mnemonic | 'li' | 'la' | 'phi' | 'copy' | 'call' | 'branch' | 'jump' | 'return' | 'tail';
+export type Operation = Mnemonic | 'li' | 'la' | 'phi' | 'copy' | 'call' | 'branch' | 'table' | 'jump' | 'return' | 'tail';
 
 export type Test = 'eq' | 'ne' | 'lt' | 'ge' | 'ltu' | 'geu';
 export const OPPOSITE: Record<Test, Test> = { eq: 'ne', ne: 'eq', lt: 'ge', ge: 'lt', ltu: 'geu', geu: 'ltu' };
@@ -33,6 +34,8 @@ export class Block {
   readonly instructions: Instruction[] = [];
   /** Of a branch: taken, not taken. */
   successors: Block[] = [];
+  /** Of a table: where each of its jumps leads. */
+  table: Block[] = [];
   readonly predecessors: Block[] = [];
   dominator: Block | undefined;
   depth = 0;
@@ -67,7 +70,7 @@ export function commonDominator(a: Block, b: Block): Block {
 }
 
 const EFFECTS = new Set<Operation>([
-  'sb', 'sh', 'sw', 'sd', 'call', 'branch', 'jump', 'return', 'tail', 'csrrw', 'csrrs', 'csrrc', 'ecall', 'ebreak', 'mret',
+  'sb', 'sh', 'sw', 'sd', 'call', 'branch', 'table', 'jump', 'return', 'tail', 'csrrw', 'csrrs', 'csrrc', 'ecall', 'ebreak', 'mret',
   'wfi', 'sfence', 'fence', 'fencei',
 ]); // prettier-ignore
 

@@ -123,8 +123,12 @@ fn slice_length(most:i32):i32 {
 const loop: Source = {
   file: 'core/loop',
   text: `
+// Zihintpause: the hart spins. Its thread looks at the count behind the slice
+fn pause():void { st32(PAUSES, ld32(PAUSES) + 1); }
+
 fn run(most:i32):i32 {
   st32(STOP, 0);
+  st32(PAUSES, 0);
   st32(SLICE, 0);
   st32(FUEL, 0);
   st32(UNRETIRED, -1); // no instruction is running that \`retired\` would have to leave out

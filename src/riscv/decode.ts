@@ -20,6 +20,8 @@ export interface Instruction {
 }
 
 const N = NUMBER;
+/** Zihintpause: a FENCE with pred = W, succ = 0, rd and rs1 x0. */
+const PAUSE = 0x0100000f;
 const numbers = (names: string): readonly (number | undefined)[] =>
   names.split(' ').map((name) => (name === '-' ? undefined : N[name as Name]));
 
@@ -165,6 +167,7 @@ function decode32(word: number): Instruction {
     case 0x07: // LOAD-FP
       return made(funct3 === 2 ? N.flw : funct3 === 3 ? N.fld : undefined, rd, rs1, 0, immediateI);
     case 0x0f: // MISC-MEM: reserved fields of FENCE are ignored, as the specification asks
+      if (word === PAUSE) return make(N.pause, 0, 0, 0, 0, 4);
       return made(funct3 === 0 ? N.fence : funct3 === 1 ? N['fence.i'] : undefined, 0, 0, 0, 0);
     case 0x13:
       return immediateOperation(word, rd, rs1, funct3);

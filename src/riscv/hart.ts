@@ -42,6 +42,22 @@ const BREAKPOINT: Stop = { why: 'breakpoint' };
 const SLICE = 16_384;
 const TICKS_PER_MILLISECOND = 10_000;
 
+/**
+ * PAUSE instructions of a slice after which the hart is seen to spin, most likely for one whose thread the host does not run
+ * (it has fewer processors free than the guest has harts): then the processor is given away for so many milliseconds, twice
+ * as many each further time.
+ */
+const SPINNING = 1024;
+const LEAST_REST = 0.05;
+const MOST_REST = 0.4;
+/**
+ * A thread that sleeps wakes some 50 us late. So WFI first looks for so many milliseconds whether an interrupt comes, twice as
+ * many after a wait that was short, half as many after a long one: none when the guest idles.
+ */
+const LEAST_LOOK = 0.01;
+const MOST_LOOK = 0.1;
+const SHORT_WAIT = 0.3;
+
 /** Register numbers as gdb counts them. */
 const PC = 32;
 const F0 = 33;
@@ -81,11 +97,16 @@ export class Hart {
   readonly #words: Int32Array;
   readonly #bits: BigInt64Array;
   readonly #translator: Translator | undefined;
+  readonly #hasPeers: boolean;
+  /** Milliseconds: of the next rest of a spinning hart, and of the next look of a waiting one. */
+  #rest = LEAST_REST;
+  #look = 0;
 
   constructor(machine: Machine, index: number, bus: Bus) {
     const { layout, memory } = machine;
     this.index = index;
     this.#machine = machine;
+    this.#hasPeers = layout.harts > 1;
 
     this.#base = layout.hart[index].base;
     this.#words = new Int32Array(memory.buffer);
@@ -158,6 +179,7 @@ export class Hart {
     const request = this.#mailbox('REQUEST');
     const running = this.#mailbox('RUNNING');
     const stop = this.#half('STOP');
+    const pauses = this.#half('PAUSES');
     let left = budget;
     Atomics.store(words, running, 1);
     try {
@@ -166,6 +188,10 @@ export class Hart {
         if (left <= 0) return BUDGET;
         left -= this.#core.run(Math.min(left, SLICE));
         this.#translator?.tick();
+        if (this.#hasPeers) {
+          if (words[pauses] >= SPINNING) this.#giveWay();
+          else this.#rest = LEAST_REST;
+        }
         switch (words[stop]) {
           case layoutOf.STOP_WFI:
             return IDLE;
@@ -181,6 +207,19 @@ export class Hart {
       Atomics.store(words, running, 0);
       Atomics.notify(words, request);
     }
+  }
+
+  /** The hart spins: lets other threads have the processor. */
+  #giveWay(): void {
+    const words = this.#words;
+    const running = this.#mailbox('RUNNING');
+    const bell = this.#mailbox('BELL');
+    const rung = Atomics.load(words, bell);
+    // It will look at its requests before its next instruction: a fence need not wait.
+    Atomics.store(words, running, 0);
+    if (Atomics.load(words, this.#mailbox('REQUEST')) === 0) Atomics.wait(words, bell, rung, this.#rest);
+    Atomics.store(words, running, 1);
+    this.#rest = Math.min(MOST_REST, 2 * this.#rest);
   }
 
   /** Does what other threads asked for; true: a kick. */
@@ -292,8 +331,23 @@ export class Hart {
         this.#bits[this.#word('SKIPPED')] += BigInt(left);
         return;
       }
-      Atomics.wait(words, bell, rung, left / TICKS_PER_MILLISECOND);
+      this.#sleep(bell, rung, left / TICKS_PER_MILLISECOND);
     }
+  }
+  /** Until the bell is no longer as it was, or so many milliseconds have passed. */
+  #sleep(bell: number, rung: number, milliseconds: number): void {
+    const words = this.#words;
+    if (!this.#hasPeers) {
+      Atomics.wait(words, bell, rung, milliseconds);
+      return;
+    }
+    const started = performance.now();
+    const look = Math.min(this.#look, milliseconds);
+    while (performance.now() - started < look) if (Atomics.load(words, bell) !== rung) return;
+    Atomics.wait(words, bell, rung, milliseconds - look);
+    if (performance.now() - started < SHORT_WAIT)
+      this.#look = Math.min(MOST_LOOK, Math.max(LEAST_LOOK, 2 * this.#look));
+    else this.#look = this.#look > LEAST_LOOK ? this.#look / 2 : 0;
   }
   /** When stimecmp raises an interrupt, in ticks. */
   #timer(): number {

@@ -12,6 +12,7 @@ export const ISA = [
   'zicntr',
   'zicsr',
   'zifencei',
+  'zihintpause',
   'zihpm',
   'zba',
   'zbb',
@@ -48,7 +49,7 @@ const BY_FORMAT = {
   U: ['lui auipc lui.x16 auipc.x16'],
   J: ['j jal jal.x16'],
   CSR: ['csrrw csrrs csrrc csrrwi csrrsi csrrci'],
-  none: ['nop fence fence.i ecall ebreak mret sret wfi illegal'],
+  none: ['nop fence pause fence.i ecall ebreak mret sret wfi illegal'],
 } as const;
 
 type Split<Text extends string> = Text extends `${infer First} ${infer Rest}` ? First | Split<Rest> : Text;

@@ -142,6 +142,8 @@ export const HALF = words(
     'LEAVE',
     /** Nonzero after a reset: TLBs and PMP ranges are not made yet. */
     'COLD',
+    /** PAUSE instructions of this slice. */
+    'PAUSES',
   ] as const,
   4,
 );

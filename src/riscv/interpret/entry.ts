@@ -33,7 +33,7 @@ export const FIRST = 4;
 export const PAIRS: readonly (readonly [first: Name, second: Name])[] = (
   'sd sd,ld ld,lbu addi,addi addi,addi add,addi bne,addi beq,ld addi,add lbu,addi sd,add add,sd addi,lbu beq,addi sltiu,' +
   'or beq,andi or,sltiu andi,addiw addi,auipc jalr,andi bne,addi bgeu,addi jr,add addi,add j,ld add,add ld,sltu sltu,' +
-  'auipc addi,slli add,slli srli,srli add,ld sd,lbu bne,add beq,add bne,addi lbu,auipc ld'
+  'auipc addi,slli add,slli srli,srli add,ld sd,lbu bne,add beq,add bne,addi lbu'
 )
   .split(',')
   .map((pair) => pair.split(' ') as [Name, Name]);

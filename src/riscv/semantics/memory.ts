@@ -183,6 +183,7 @@ export const MEMORY_SEMANTICS: Partial<Record<Name, Semantics>> = {
   sw: store('i64.store32'),
   sd: store('i64.store'),
   fence: (t) => t.atomicFence(),
+  pause: (t) => t.helper('pause'),
 };
 for (const width of ['w', 'd'] as const) {
   const type = typeOf(width);

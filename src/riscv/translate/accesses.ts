@@ -293,23 +293,23 @@ export abstract class RegionAccesses extends RegionWays {
     this.end();
     this.singles |= 1 << register;
   }
-  /** fsw and fsd of what is in a local. */
-  storeFloat(type: 'f32' | 'f64', value: number): void {
+  /** fsw, boxed or not, and fsd. */
+  storeFloat(type: 'f32' | 'f64', register: number): void {
     this.floatEnabled();
     this.#accessAddress();
     const log = type === 'f32' ? 2 : 3;
     const slow = (): void => {
       this.get(this.#va);
-      this.get(value);
-      if (type === 'f32') this.op('i32.reinterpret_f32', 'i64.extend_i32_u');
-      else this.op('i64.reinterpret_f64');
+      this.get(this.floatRegister(register));
+      this.op('i64.reinterpret_f64');
       this.get(this.fuel);
       this.i32(log | (this.behind() * BEHIND));
       this.helper('region_store');
       this.#leaveIfAsked();
     };
     this.#access(log, true, 'void', slow, () => {
-      this.get(value);
+      this.get(this.floatRegister(register));
+      if (type === 'f32') this.firstSingle();
       this.mem(`${type}.store`);
     });
   }

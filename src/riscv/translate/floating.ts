@@ -35,11 +35,10 @@ export function nativeFloat(t: RegionTarget, name: Name): boolean {
       t.singles |= 1 << rd;
       return true;
     case 'fsd':
-      t.storeFloat('f64', t.floatRegister(rs2));
+      t.storeFloat('f64', rs2);
       return true;
     case 'fsw':
-      if (!(t.singles & (1 << rs2))) return false;
-      t.storeFloat('f32', t.single(rs2));
+      t.storeFloat('f32', rs2);
       return true;
   }
   const precision = rest.at(-1);
@@ -124,12 +123,14 @@ function choose(t: RegionTarget, check: (slow: Label) => void, fast: () => void,
   const done = t.block();
   const slow = t.block();
   check(slow);
-  const { singles } = t;
+  const { singles, dirty, floatDirty } = t;
   fast();
   t.br(done);
   t.end();
   const after = t.singles;
   t.singles = singles;
+  t.dirty = dirty;
+  t.floatDirty = floatDirty;
   t.floatExactly();
   if (precision === 's') {
     t.get(t.floatRegister(rd));

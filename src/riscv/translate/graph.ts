@@ -60,10 +60,21 @@ export interface Block {
   reach: number;
   writes: number;
   floatWrites: number;
-  /** In a loop without calls and CSR instructions: no TLB entry that was good becomes wrong in it. */
+  /** In a steady loop. */
   steady: boolean;
-  /** Head of such a loop that is in no other one: its blocks. */
-  steadyLoop: readonly Block[];
+  /** The loops that begin here, each within the next. */
+  loops: readonly Loop[];
+}
+/**
+ * Backward jumps to one block, of which some come from within others' loops, are several loops: a region often begins in the innermost
+ * one of the program's.
+ */
+export interface Loop {
+  readonly body: ReadonlySet<Block>;
+  /** Blocks that jump back. */
+  readonly latches: ReadonlySet<Block>;
+  /** Without calls and CSR instructions, so that no TLB entry that was good becomes wrong in it; and in no other such loop. */
+  steady: boolean;
 }
 
 const numbers = (names: string): ReadonlySet<number> =>
@@ -225,7 +236,7 @@ function makeBlock(at: Place, body: Located[], end: End): Block {
     writes: 0,
     floatWrites: 0,
     steady: false,
-    steadyLoop: [],
+    loops: [],
   };
   block.dominator = block;
   return block;
@@ -320,7 +331,10 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
   const precisions = (['f32', 'f64'] as const).filter((_, k) => formats & (1 << k));
   reach(blocks);
   flow(blocks);
-  if (!irreducible) steadyLoops(blocks);
+  if (!irreducible) {
+    findLoops(blocks);
+    steadyLoops(blocks);
+  }
   return { blocks, byPlace, instructions, floats, precisions, changesStatus, irreducible };
 }
 
@@ -379,26 +393,50 @@ export function dominates(a: Block, b: Block): boolean {
   return block === a;
 }
 
-function steadyLoops(blocks: readonly Block[]): void {
+function findLoops(blocks: readonly Block[]): void {
   const predecessors = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
   for (const block of blocks) for (const successor of block.successors) predecessors.get(successor)!.push(block);
+  for (const head of blocks) {
+    const latches = predecessors.get(head)!.filter((block) => block.order >= head.order);
+    if (latches.length > 0) head.loops = nested(head, latches, predecessors);
+  }
+}
+/** The loops of a head, the innermost first. */
+function nested(head: Block, latches: readonly Block[], predecessors: ReadonlyMap<Block, readonly Block[]>): Loop[] {
+  const naturals = latches.map((latch) => {
+    const body = new Set<Block>([head]);
+    const stack = [latch];
+    for (let block = stack.pop(); block !== undefined; block = stack.pop()) {
+      if (body.has(block)) continue;
+      body.add(block);
+      stack.push(...predecessors.get(block)!);
+    }
+    return { body, latch };
+  });
+  const loops: { body: Set<Block>; latches: Set<Block>; steady: boolean }[] = [];
+  for (const { body, latch } of naturals.toSorted((a, b) => a.body.size - b.body.size)) {
+    const inner = loops.at(-1);
+    if (!inner || (body.size > inner.body.size && inner.body.isSubsetOf(body)))
+      loops.push({ body, latches: new Set([latch]), steady: false });
+    else {
+      for (const block of body) inner.body.add(block);
+      inner.latches.add(latch);
+    }
+  }
+  return loops;
+}
+
+function steadyLoops(blocks: readonly Block[]): void {
   const isSteady = (block: Block): boolean =>
     !isCall(block) &&
     !block.body.some(({ instruction: { number, immediate } }) => CSRS.has(number) && immediate > FCSR);
   // in reverse post-order the head of an outer loop comes first
-  for (const head of blocks) {
-    const loop = new Set<Block>([head]);
-    const stack = predecessors.get(head)!.filter((block) => block.order >= head.order);
-    if (stack.length === 0) continue;
-    for (let block = stack.pop(); block !== undefined; block = stack.pop()) {
-      if (loop.has(block)) continue;
-      loop.add(block);
-      stack.push(...predecessors.get(block)!);
+  for (const head of blocks)
+    for (const loop of head.loops.toReversed()) {
+      if (head.steady || ![...loop.body].every(isSteady)) continue;
+      loop.steady = true;
+      for (const block of loop.body) block.steady = true;
     }
-    if (head.steady || ![...loop].every(isSteady)) continue;
-    head.steadyLoop = [...loop];
-    for (const block of loop) block.steady = true;
-  }
 }
 
 /** Fuel is looked at on entry, on backward edges and after calls: how far can control go without? */

@@ -10,7 +10,7 @@ import { WORD } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import type { FunctionBody, Label } from '../wasm/encoder.ts';
 import { isInTwo } from './graph.ts';
-import type { Block, Code, Graph, Place } from './graph.ts';
+import type { Block, Code, Graph, Loop, Place } from './graph.ts';
 import { RegionTarget } from './target.ts';
 import type { Helpers } from './ways.ts';
 
@@ -61,25 +61,38 @@ export class Region extends RegionTarget {
 
   // ---- control flow
 
-  /** Loops and blocks from the dominator tree (Ramsey, "Beyond Relooper", 2022). */
+  /**
+   * Loops and blocks from the dominator tree (Ramsey, "Beyond Relooper", 2022), but what is reached from a loop and is not in it stands
+   * behind it: so a local that is set there is not taken for one that the loop changes.
+   */
   #structured(): void {
     const { blocks } = this.#graph;
-    const children = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
     const forward = new Map<Block, number>();
-    const heads = new Set<Block>();
-    for (const block of blocks) {
-      if (block.dominator !== block) children.get(block.dominator)!.push(block);
+    for (const block of blocks)
       for (const next of block.successors)
-        if (next.order <= block.order) heads.add(next);
-        else {
+        if (next.order > block.order) {
           // a switch goes to labels only
           const weight = block.end.kind === 'jump-register' ? 2 : 1;
           forward.set(next, (forward.get(next) ?? 0) + weight);
         }
-    }
-    const merges = (block: Block): boolean => (forward.get(block) ?? 0) >= 2;
-    const loops = new Map<Block, Label>();
+    // blocks that are reached by labels: those at the end of a block's code, and those behind a loop
+    const within = new Map<Block, Block[]>();
+    const behind = new Map<Loop, Block[]>();
     const joins = new Map<Block, Label>();
+    const isJoin = new Set<Block>();
+    const enclosing = new Map<Block, Loop[]>(blocks.map((block) => [block, []]));
+    for (const block of blocks)
+      for (const loop of block.loops.toReversed()) for (const inside of loop.body) enclosing.get(inside)!.push(loop);
+    for (const block of blocks.slice(1)) {
+      const loop = enclosing.get(block.dominator)!.find(({ body }) => !body.has(block));
+      if (!loop && (forward.get(block) ?? 0) < 2) continue;
+      isJoin.add(block);
+      const [list, key] = loop ? ([behind, loop] as const) : ([within, block.dominator] as const);
+      const before = (list as Map<Loop | Block, Block[]>).get(key);
+      if (before) before.push(block);
+      else (list as Map<Loop | Block, Block[]>).set(key, [block]);
+    }
+    const labels = new Map<Loop, Label>();
     const goTo = (from: Block, place: Place): void => {
       const to = this.#graph.byPlace.get(place);
       if (!to || !from.successors.includes(to)) {
@@ -89,30 +102,37 @@ export class Region extends RegionTarget {
       this.#enterPage(from, place);
       if (to.order <= from.order) {
         this.checkFuel(to.at, to.reach);
-        this.br(loops.get(to)!);
-      } else if (merges(to)) this.br(joins.get(to)!);
+        this.br(labels.get(to.loops.find(({ latches }) => latches.has(from))!)!);
+      } else if (isJoin.has(to)) this.br(joins.get(to)!);
       else tree(to);
     };
-    const tree = (block: Block): void => {
-      const joined = children.get(block)!.filter(merges);
-      if (heads.has(block)) {
-        this.forgetPages(block.steadyLoop);
-        loops.set(block, this.loop());
-        within(block, joined);
-        this.end();
-        this.op('unreachable');
-      } else within(block, joined);
-    };
-    const within = (block: Block, joined: readonly Block[]): void => {
-      const last = joined.at(-1);
+    const joined = (list: readonly Block[], code: () => void): void => {
+      const last = list.at(-1);
       if (!last) {
-        this.#emit(block, (place) => goTo(block, place));
+        code();
         return;
       }
       joins.set(last, this.block());
-      within(block, joined.slice(0, -1));
+      joined(list.slice(0, -1), code);
       this.end();
       tree(last);
+    };
+    const tree = (block: Block): void => {
+      const around = (loops: readonly Loop[]): void => {
+        const loop = loops.at(-1);
+        if (!loop) {
+          joined(within.get(block) ?? [], () => this.#emit(block, (place) => goTo(block, place)));
+          return;
+        }
+        joined(behind.get(loop) ?? [], () => {
+          if (loop.steady) this.forgetPages([...loop.body]);
+          labels.set(loop, this.loop());
+          around(loops.slice(0, -1));
+          this.end();
+          this.op('unreachable');
+        });
+      };
+      around(block.loops);
     };
     tree(blocks[0]);
   }

@@ -60,8 +60,9 @@ export abstract class RegionWays extends Target {
   protected current: Block;
   protected index = 0;
   protected located: Located;
-  protected dirty = 0;
-  protected floatDirty = 0;
+  /** Registers that may differ from memory. */
+  dirty = 0;
+  floatDirty = 0;
 
   constructor(layout: Layout, hart: number, mode: number, source: Code, graph: Graph, helpers: Helpers) {
     super(2);
