@@ -2,7 +2,12 @@
 
 import { parseArgs } from 'node:util';
 
+import { allActions } from '../src/oracle/actions.ts';
+import { Explorer } from '../src/oracle/explore.ts';
+import { SHIPPED as SHIPPED_CORE, StateSpace } from '../src/oracle/state.ts';
+import { running, SYSTEMS, wordsOf } from '../src/oracle/tests/systems.ts';
 import { fuzzCpu } from '../tests/differential/fuzz.ts';
+import { fuzzPlans, SHIPPED } from '../tests/plan/fuzz.ts';
 
 const USAGE = `npm run fuzz -- NAME [options]
   cpu    the CPU engine against qemu-system-riscv64
@@ -11,6 +16,11 @@ const USAGE = `npm run fuzz -- NAME [options]
          --time SECONDS      stop after so long
          --batch N           programs in one boot (default 300)
          --threshold N       translate code that is arrived at N times (1: all code; default 0: interpret)
+  plan   hostile plans against file reader, loader and the core's \`boot\`
+         --seed N            first plan's seed (default: from the clock)
+         --plans N           how many (default 100,000)
+  core   small systems on the core in every order of what can happen: invariant and policy in every state
+         --states N          states of each system (default 50,000)
 `;
 
 const { values, positionals } = parseArgs({
@@ -21,11 +31,15 @@ const { values, positionals } = parseArgs({
     time: { type: 'string' },
     batch: { type: 'string' },
     threshold: { type: 'string' },
+    plans: { type: 'string' },
+    states: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 });
 
-const number = (name: 'seed' | 'instructions' | 'time' | 'batch' | 'threshold'): number | undefined => {
+const number = (
+  name: 'seed' | 'instructions' | 'time' | 'batch' | 'threshold' | 'plans' | 'states',
+): number | undefined => {
   const text = values[name];
   if (text === undefined) return undefined;
   const value = Number(text.replaceAll('_', ''));
@@ -36,10 +50,31 @@ const number = (name: 'seed' | 'instructions' | 'time' | 'batch' | 'threshold'):
   return value;
 };
 
-if (values.help === true || positionals.length !== 1 || positionals[0] !== 'cpu') {
+if (values.help === true || positionals.length !== 1 || !['cpu', 'plan', 'core'].includes(positionals[0] ?? '')) {
   console.log(USAGE);
   process.exit(values.help === true ? 0 : 2);
 }
+if (positionals[0] === 'plan') {
+  const seed = number('seed') ?? Date.now() % 2 ** 31;
+  const result = fuzzPlans(SHIPPED, { plans: number('plans') ?? 100_000, seed });
+  console.log(JSON.stringify({ seed, ...result }, null, 2));
+  process.exit(result.wrong.length === 0 ? 0 : 1);
+}
+if (positionals[0] === 'core') process.exit(exploreSystems(number('states') ?? 50_000) ? 0 : 1);
+
+/** Whether the policy is kept and the invariant holds in all of them. */
+function exploreSystems(most: number): boolean {
+  return Object.entries(SYSTEMS).every(([name, text]) => {
+    const k = running(SHIPPED_CORE, wordsOf(text));
+    const space = new StateSpace(SHIPPED_CORE, k, 1);
+    const explorer = new Explorer(space, k, allActions(SHIPPED_CORE, k));
+    const { states, steps, depth, violations } = explorer.run({ depth: 20, states: most });
+    console.log(`${name}: ${states} states, ${steps} steps, whole to depth ${depth}`);
+    for (const violation of violations) console.log(JSON.stringify(violation, null, 2));
+    return violations.length === 0;
+  });
+}
+
 const differences = await fuzzCpu({
   seed: number('seed') ?? Date.now() % 2 ** 31,
   programsInBatch: number('batch') ?? 300,

@@ -69,7 +69,12 @@ function run(what: string, pattern: string, concurrency: number): boolean | unde
     .toSorted();
   if (files.length === 0) return undefined;
   console.log(`${what}: ${files.length} files`);
-  const flags = ['--disable-warning=ExperimentalWarning', '--test', `--test-concurrency=${concurrency}`];
+  const flags = [
+    '--disable-warning=ExperimentalWarning',
+    '--experimental-vm-modules',
+    '--test',
+    `--test-concurrency=${concurrency}`,
+  ];
   return spawnSync(process.execPath, [...flags, ...files], { cwd: root, stdio: 'inherit' }).status === 0;
 }
 

@@ -34,6 +34,16 @@ const ARROWS: Record<string, readonly string[]> = {
     'src/kernel/hosted/seccomp.ts',
     'node:',
   ],
+  // Runs applications on the real core, under the hosted supervisor, from a description.
+  'src/sdk/testing': [
+    'src/sdk/',
+    'src/kernel/core/',
+    'src/kernel/abi.ts',
+    'src/kernel/plan.ts',
+    'src/kernel/hosted/supervisor.ts',
+    'src/policy/',
+    'node:',
+  ],
   'src/drivers/': ['src/sdk/', 'src/kernel/abi.ts', 'node:'],
   'src/riscv/': [],
   'src/vmm/devices/': ['#guest-memory'],

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { LAYERS } from '../src/kernel/abi.ts';
 import type { KernelEvent } from '../src/kernel/plan.ts';
+import { Cgroups } from '../src/kernel/hosted/cgroup.ts';
 import { landlockAbi } from '../src/kernel/hosted/landlock.ts';
 import { whyNoFfi } from '../src/kernel/hosted/linux.ts';
 import { whyNoOwnUid } from '../src/kernel/hosted/own-uid.ts';
@@ -23,6 +24,10 @@ const skip =
   whyNoFfi() ?? (landlockAbi() < 6 ? `Landlock ABI ${landlockAbi()} of this host cannot scope signals` : false);
 
 const noUid = whyNoOwnUid([process.execPath, path.join(ROOT, 'src'), path.join(ROOT, 'package.json'), HOSTILE]);
+
+const cgroups = Cgroups.open();
+const hasCgroups = typeof cgroups !== 'string';
+if (hasCgroups) cgroups.close();
 
 /** The threads of each kind of partition. */
 const PLACES = [
@@ -56,11 +61,12 @@ async function run(
   });
   const exits = partitions.map(({ name }) => system.waitFor('exit', (e) => e.partition === name));
   const started = await system.waitFor('started');
-  const uid = noUid === undefined ? [] : ['uid'];
+  // What this host lacks.
+  const lacks = [...(noUid === undefined ? [] : ['uid']), ...(hasCgroups ? [] : ['cgroup'])];
   for (const p of started.partitions) {
     assert.deepEqual(
-      p.layers.filter((l) => !uid.includes(l)),
-      LAYERS.filter((l) => stand.includes(l) && !uid.includes(l)),
+      p.layers.filter((l) => !lacks.includes(l)),
+      LAYERS.filter((l) => stand.includes(l) && !lacks.includes(l)),
       JSON.stringify(p.missing),
     );
   }

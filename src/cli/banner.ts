@@ -52,7 +52,19 @@ export function exitSentence(plan: Plan, exit: Exit): string | undefined {
     case 'illegal-call':
       return `${role(plan, partition)} made a call that is not its own and was stopped.`;
     case 'process-exit':
+    case 'no-exit':
       return `${role(plan, partition)} stopped with status ${status}, which it should not.`;
+    case 'stopped':
+      return `${role(plan, partition)} was stopped by its operator.`;
+    case 'heartbeat':
+      return `${role(plan, partition)} did not say in time that it lives, and was stopped.`;
+    case 'memory':
+      return `${role(plan, partition)} used more memory than it has, and was stopped.`;
+    case 'trap':
+    case 'deadline':
+    case 'window':
+    case 'raised':
+      return `${role(plan, partition)} was stopped for a fault (${by}).`;
   }
   return undefined;
 }

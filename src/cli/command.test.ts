@@ -72,7 +72,9 @@ test('every command has its help, by --help and by `help`', async () => {
   const commands = await loadCommands();
   assert.deepEqual(
     commands.map((one) => one.name),
-    ['run', 'check', 'plan', 'key', 'image', 'doctor', 'version', 'completion'],
+    'new test run check stats plan key ps inspect start stop restart logs top events audit image doctor version completion'.split(
+      ' ',
+    ),
   );
   for (const { name, options } of commands) {
     const byOption = await virtsec(name, '--help');

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { KernelEvent, Plan } from '../kernel/plan.ts';
+import type { KernelEvent, ManagementRequest, Plan } from '../kernel/plan.ts';
 
 const PROGRAM = fileURLToPath(new URL(`../kernel/hosted/main${extname(import.meta.filename)}`, import.meta.url));
 const FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning'];
@@ -32,6 +32,8 @@ export interface KernelProcess {
   /** With `pipes`: what the guest shows, and what is typed. */
   readonly output?: Readable;
   readonly input?: Writable;
+  /** Asks in the name of the plan's operator; the event `managed` answers. */
+  manage(request: ManagementRequest): void;
   /** Asks it to end the system; kills it when that takes too long. */
   stop(): void;
 }
@@ -41,24 +43,40 @@ export interface KernelOptions {
   readonly onEvent: (event: KernelEvent) => void;
   /** Further arguments of the kernel process. */
   readonly args?: readonly string[];
+  /** Descriptor of the file that the audit log is appended to. */
+  readonly audit?: number;
 }
 
-export function startKernel(plan: Plan, options: KernelOptions): KernelProcess {
+/** A plan, and the file that the kernel gets (plan-file.ts). */
+export interface RunnableSystem {
+  readonly plan: Plan;
+  readonly file: Uint8Array;
+}
+
+export function startKernel({ file }: RunnableSystem, options: KernelOptions): KernelProcess {
   const { terminal } = options;
   const noFfi = process.env['VIRTSEC_NO_FFI']; // for tests of hosts without node:ffi
-  const ends: ('pipe' | number)[] =
-    terminal === 'none' ? [] : terminal === 'pipes' ? ['pipe', 'pipe'] : [terminal.input, terminal.output];
-  const child = spawn(process.execPath, [...FLAGS, PROGRAM, ...(options.args ?? [])], {
+  const ends: ('pipe' | 'ignore' | number)[] =
+    terminal === 'none'
+      ? ['ignore', 'ignore']
+      : terminal === 'pipes'
+        ? ['pipe', 'pipe']
+        : [terminal.input, terminal.output];
+  const uses = ['--requests', ...(options.audit === undefined ? [] : ['--audit'])];
+  const child = spawn(process.execPath, [...FLAGS, PROGRAM, ...uses, ...(options.args ?? [])], {
     env: noFfi === undefined ? {} : { VIRTSEC_NO_FFI: noFfi },
     // A session of its own has no controlling terminal: no key of the user's signals it, and nothing in it can type
     // into the user's shell (TIOCSTI).
     detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...ends],
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...ends, 'pipe', options.audit ?? 'ignore'],
   });
   const stream = (fd: number): unknown => child.stdio[fd];
   const planEnd = stream(3) as Writable;
   planEnd.on('error', () => {}); // a kernel process that died early: its end says so
-  planEnd.end(JSON.stringify(plan));
+  planEnd.end(file);
+
+  const requests = stream(7) as Writable;
+  requests.on('error', () => {});
 
   let log = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -79,7 +97,8 @@ export function startKernel(plan: Plan, options: KernelOptions): KernelProcess {
   });
   const pipes = terminal === 'pipes' ? { input: stream(5) as Writable, output: stream(6) as Readable } : {};
   if (terminal === 'pipes') (stream(5) as Writable).on('error', () => {}); // the console driver's death has its event
-  return { pid: child.pid ?? -1, end, ...pipes, stop: stopper(child) };
+  const manage = (request: ManagementRequest) => void requests.write(`${JSON.stringify(request)}\n`);
+  return { pid: child.pid ?? -1, end, ...pipes, manage, stop: stopper(child) };
 }
 
 function stopper(child: ChildProcess): () => void {

@@ -9,10 +9,22 @@ import { versionText } from './version.ts';
 
 /** Loaded when they are asked for: `version` need not read what `run` needs. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  new: () => import('./commands/new.ts'),
+  test: () => import('./commands/test.ts'),
   run: () => import('./commands/run.ts'),
   check: () => import('./commands/check.ts'),
+  stats: () => import('./commands/stats.ts'),
   plan: () => import('./commands/plan.ts'),
   key: () => import('./commands/key.ts'),
+  ps: () => import('./commands/ps.ts'),
+  inspect: () => import('./commands/inspect.ts'),
+  start: () => import('./commands/start.ts'),
+  stop: () => import('./commands/stop.ts'),
+  restart: () => import('./commands/restart.ts'),
+  logs: () => import('./commands/logs.ts'),
+  top: () => import('./commands/top.ts'),
+  events: () => import('./commands/events.ts'),
+  audit: () => import('./commands/audit.ts'),
   image: () => import('./commands/image.ts'),
   doctor: () => import('./commands/doctor.ts'),
   version: () => import('./commands/version.ts'),

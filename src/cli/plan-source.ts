@@ -1,25 +1,28 @@
 // From what the user names to a compiled plan: a description is compiled, a file that is one already is opened.
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { cacheDirectory, readManifest } from '../images/cache.ts';
 import { boot, Kernel, OK } from '../kernel/core/core.ts';
-import { openPlanFile, type PlanFile, PlanFileError } from '../kernel/plan-file.ts';
+import { encodePlanFile, openPlanFile, type PlanFile, PlanFileError } from '../kernel/plan-file.ts';
 import { loadPlan, PLAN_MAGIC_0, PLAN_MAGIC_1, PlanWords } from '../kernel/plan-load.ts';
 import { contradiction } from '../kernel/plan-names.ts';
-import type { Plan } from '../kernel/plan.ts';
+import type { Plan, PlanFileEntry, PlanPartition } from '../kernel/plan.ts';
 import {
   bootAsWritten,
   claimFaults,
   compileSystem,
   type Description,
   formatFaults,
+  type Host,
   PRESENCE,
   readDescription,
-  type Source,
+  type TerminalChoice,
   VALIDATORS,
 } from '../policy/index.ts';
-import type { DescriptionFile } from './description-file.ts';
+import { type DescriptionFile, imageNames, isFile } from './description-file.ts';
 import { EXIT, Failure } from './failure.ts';
+import { firmwareImage, guestImage } from './images.ts';
+import type { Io } from './io.ts';
 
 /** A plan that the core has accepted. */
 export interface LoadedPlan extends PlanFile {
@@ -74,13 +77,18 @@ export function loadPlanFile(name: string, bytes: Uint8Array): LoadedPlan {
 
 export const readPlanFile = (path: string): LoadedPlan => loadPlanFile(path, readFileSync(path));
 
-export interface CheckedDescription {
-  readonly description: Description;
-  readonly source: Source;
+/** What `use` makes of a key in PEM. Throws a Failure when the file is no such key. */
+export function withKey<T>(command: string, file: string, use: (pem: string) => T): T {
+  try {
+    return use(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof PlanFileError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
+    throw new Failure(EXIT.usage, `virtsec ${command}: ${file}: ${(error as Error).message}`, 'virtsec key new FILE');
+  }
 }
 
 /** Throws a Failure with the messages of a wrong description, or of one that breaks what it asserts. */
-export function checkedDescription({ name, text, host }: DescriptionFile): CheckedDescription {
+export function checkedDescription({ name, text, host }: DescriptionFile): Description {
   const reading = readDescription(
     name,
     text,
@@ -91,27 +99,95 @@ export function checkedDescription({ name, text, host }: DescriptionFile): Check
   if (description === undefined) throw new Failure(EXIT.usage, reading.messages.join('\n\n'));
   const broken = claimFaults(description);
   if (broken.length > 0) throw new Failure(EXIT.failed, formatFaults(source, broken).join('\n\n'));
-  return { description, source };
+  return description;
 }
 
-/** Files that are not there to be hashed: the plan does not bind them. */
+/** A file of a guest image, as a plan that is kept names it. */
+const IMAGE_FILE = /^image:([\w-]+)\/([\w-]+)$/;
+
+const cachedHash = (image: string, file: string): string | undefined =>
+  readManifest(join(cacheDirectory(), image))?.files[file]?.sha256;
+
 export interface CompiledDescription {
   readonly bytes: Buffer;
+  /** Files that are not there to be hashed: the plan does not bind them. */
   readonly unbound: readonly string[];
 }
 
-export function compileDescription(
-  { description }: CheckedDescription,
-  { host }: DescriptionFile,
-): CompiledDescription {
+/** The plan that is kept: files as the description names them, each bound by its hash where it is there. */
+export function compileDescription(description: Description, host: Host): CompiledDescription {
   const hashOf = (path: string): string | undefined => {
-    const image = /^image:([\w-]+)\/([\w-]+)$/.exec(path);
-    if (image === null) return host.sha256?.(path);
-    return readManifest(join(cacheDirectory(), image[1]))?.files[image[2]]?.sha256;
+    const image = IMAGE_FILE.exec(path);
+    if (image !== null) return cachedHash(image[1], image[2]);
+    return host.sha256?.(path) ?? (imageNames('firmware').includes(path) ? cachedHash(path, 'fw_dynamic') : undefined);
   };
-  const { file, plan } = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 }, hashOf);
+  const { file, plan } = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 }, { hashOf });
   const unbound = plan.partitions.flatMap(({ files }) =>
     files.filter(({ sha256 }) => sha256 === undefined).map(({ path }) => path),
   );
   return { bytes: file, unbound: [...new Set(unbound)] };
+}
+
+/** A compiled plan on this machine. */
+export interface PlacedPlan {
+  /** Files are where they are here; what the plan binds by a hash the kernel still holds them to. */
+  readonly plan: Plan;
+  readonly words: Int32Array;
+  readonly guest: string;
+  /** What the guest's console shows when it is up, if its image says so. */
+  readonly ready?: string;
+}
+
+/** Paths start at the plan's folder; images are fetched. `guest`: whose console is meant, else the first. */
+export async function placePlan(
+  path: string,
+  loaded: LoadedPlan,
+  guest: string | undefined,
+  io: Io,
+): Promise<PlacedPlan> {
+  const guests = loaded.plan.partitions.filter(({ kind }) => kind === 'guest').map(({ name }) => name);
+  const chosen = guest ?? guests[0] ?? '';
+  if (guest !== undefined && !guests.includes(guest)) {
+    throw new Failure(EXIT.usage, `virtsec run: --console: \`${guest}\` is not a guest of this plan`);
+  }
+  let ready: string | undefined;
+  const partitions: PlanPartition[] = [];
+  for (const partition of loaded.plan.partitions) {
+    const name = IMAGE_FILE.exec(partition.files[0]?.path ?? '')?.[1];
+    const image = name === undefined ? undefined : await guestImage(name, io);
+    if (partition.name === chosen) ready = image?.ready;
+    const files: PlanFileEntry[] = [];
+    for (const file of partition.files) {
+      const inImage = IMAGE_FILE.exec(file.path)?.[2];
+      const place = resolve(dirname(path), file.path);
+      if (image !== undefined && inImage !== undefined) {
+        files.push({ ...file, path: inImage === 'initrd' ? image.initrd : image.kernel });
+      } else if (file.name === 'firmware' && !isFile(place) && imageNames('firmware').includes(file.path)) {
+        files.push({ ...file, path: await firmwareImage(file.path, io) });
+      } else files.push({ ...file, path: place });
+    }
+    // An image that is named by its name alone brings its own command line.
+    const config = { ...partition.config };
+    if (image !== undefined && config['cmdline'] === '') config['cmdline'] = image.cmdline;
+    partitions.push({ ...partition, config, files });
+  }
+  const plan = { ...loaded.plan, partitions };
+  return { plan, words: loaded.words, guest: chosen, ...(ready === undefined ? {} : { ready }) };
+}
+
+/** The plan with the terminal that the user has. */
+export function onTerminal(placed: PlacedPlan, { rows, columns }: TerminalChoice): { plan: Plan; file: Buffer } {
+  const partitions = placed.plan.partitions.map((partition): PlanPartition => {
+    const { config } = partition;
+    if (partition.name === placed.guest && rows > 0 && columns > 0) {
+      const cmdline = `${String(config['cmdline'])} LINES=${rows} COLUMNS=${columns}`.trim();
+      return { ...partition, config: { ...config, cmdline } };
+    }
+    if (!partition.terminal || !Array.isArray(config['consoles'])) return partition;
+    const consoles = config['consoles'] as readonly { readonly stream: string; readonly partition: string }[];
+    const first = consoles.find((console) => console.partition === placed.guest)?.stream ?? config['first'];
+    return { ...partition, config: { ...config, first, rows, columns } };
+  });
+  const plan = { ...placed.plan, partitions };
+  return { plan, file: encodePlanFile(placed.words, plan) };
 }

@@ -2,15 +2,16 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-import type { Plan } from '../kernel/plan.ts';
-import { compilePlan, readDescription } from '../policy/index.ts';
+import { encodePlanFile, openPlanFile } from '../kernel/plan-file.ts';
+import { compileSystem, readDescription } from '../policy/index.ts';
 import type { Io } from './io.ts';
+import type { RunnableSystem } from './kernel-process.ts';
 import type { Step } from './script.ts';
 import { type Outcome, runSession, type SessionOptions } from './session.ts';
 
 const GUEST = fileURLToPath(new URL('tests/fake-guest.ts', import.meta.url));
 
-function plan(): Plan {
+function system(): RunnableSystem {
   const text = `
 virtsec: 1
 system: test
@@ -23,11 +24,13 @@ channels:
   const { description } = readDescription('test', text, { fileExists: () => true, images: ['fake'], firmware: [] });
   assert.ok(description);
   const boot = new Map([['linux', { cmdline: 'quiet', deviceTree: true }]]);
-  const compiled = compilePlan(description, boot, { rows: 0, columns: 0 });
-  return {
-    ...compiled,
-    partitions: compiled.partitions.map((one) => (one.kind === 'guest' ? { ...one, program: GUEST } : one)),
+  const compiled = compileSystem(description, boot, { rows: 0, columns: 0 });
+  const { partitions } = compiled.plan;
+  const plan = {
+    ...compiled.plan,
+    partitions: partitions.map((one) => (one.kind === 'guest' ? { ...one, program: GUEST } : one)),
   };
+  return { plan, file: encodePlanFile(openPlanFile(compiled.file).words, plan) };
 }
 
 async function run(
@@ -39,7 +42,7 @@ async function run(
   const { until, ...options } = more;
   const script = { steps, ready: /# $/m, ...(until === undefined ? {} : { until }) };
   const outcome = await runSession(
-    plan(),
+    system(),
     { script, kernelArguments: ['--allow-program', GUEST], timeout: 20, transcriptBytes: 1 << 20, ...options },
     io,
   );

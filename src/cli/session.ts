@@ -1,10 +1,14 @@
 // One run of a system: the kernel process, the terminal or script in front of it, and how it ended.
+import { closeSync, constants as fsConstants, openSync } from 'node:fs';
 import type { KernelEvent, Plan } from '../kernel/plan.ts';
+import { keepHead } from './audit-heads.ts';
 import { bootBanner, exitSentence } from './banner.ts';
-import { EXIT, type ExitStatus } from './failure.ts';
+import { EXIT, type ExitStatus, Failure } from './failure.ts';
 import type { Io } from './io.ts';
-import { type KernelEnd, type KernelProcess, startKernel } from './kernel-process.ts';
+import { type KernelEnd, type KernelProcess, type RunnableSystem, startKernel } from './kernel-process.ts';
+import { Management } from './management.ts';
 import { Script, type ScriptOptions, Transcript } from './script.ts';
+import { SystemView } from './system-view.ts';
 import type { RawTerminal } from './terminal.ts';
 
 export interface SessionOptions {
@@ -23,6 +27,8 @@ export interface SessionOptions {
   readonly keptEvents?: number;
   /** Further arguments of the kernel process. */
   readonly kernelArguments?: readonly string[];
+  /** A new file for the audit log. */
+  readonly audit?: string;
 }
 
 /** Why this side ended a run. */
@@ -48,6 +54,27 @@ export interface Outcome {
   readonly endsLine: boolean;
 }
 
+/** Events that a partition can cause without end, and those that say only how far the audit log is. */
+const ENDLESS: readonly KernelEvent['event'][] = ['log', 'reset', 'restarted', 'denied', 'fault', 'audited', 'windows'];
+
+/** A new file: a log that is there already is not gone on with. */
+function openAuditFile(file: string): number {
+  try {
+    return openSync(
+      file,
+      fsConstants.O_WRONLY | fsConstants.O_CREAT | fsConstants.O_EXCL | fsConstants.O_APPEND,
+      0o600,
+    );
+  } catch (error) {
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    throw new Failure(
+      EXIT.usage,
+      `virtsec run: --audit: ${isThere ? `${file} is there already` : (error as Error).message}`,
+      'name a new file',
+    );
+  }
+}
+
 /** When every guest is dead by a fault, a script has nothing to wait for; what they said last still comes out. */
 const LAST_WORDS_MS = 2000;
 /** How long a guest's end is held back: with a quit of the user's, all end within it. */
@@ -58,11 +85,12 @@ const LAST_LINES = 12;
 const LAST_CHARACTERS = 2000;
 
 /** Runs the plan to its end. Signals to this process end the system and make the outcome `interrupted`. */
-export async function runSession(plan: Plan, options: SessionOptions, io: Io): Promise<Outcome> {
-  return new Session(plan, options, io).run();
+export async function runSession(system: RunnableSystem, options: SessionOptions, io: Io): Promise<Outcome> {
+  return new Session(system, options, io).run();
 }
 
 class Session {
+  readonly #system: RunnableSystem;
   readonly #plan: Plan;
   readonly #options: SessionOptions;
   readonly #io: Io;
@@ -84,29 +112,43 @@ class Session {
   readonly #aliveGuests: Set<string>;
   /** A person at the terminal decides when it ends; a script cannot. */
   readonly #isScripted: boolean;
+  readonly #view: SystemView;
+  #management: Management | undefined;
 
-  constructor(plan: Plan, options: SessionOptions, io: Io) {
+  constructor(system: RunnableSystem, options: SessionOptions, io: Io) {
+    const { plan } = system;
+    this.#system = system;
     this.#plan = plan;
     this.#options = options;
     this.#io = io;
     this.#script = new Script(options.script);
     this.#output = new Transcript(options.transcriptBytes ?? LAST_CHARACTERS);
     this.#isScripted = options.raw === undefined;
+    this.#view = new SystemView(plan);
     this.#aliveGuests = new Set(plan.partitions.filter((one) => one.kind === 'guest').map((one) => one.name));
   }
 
   async run(): Promise<Outcome> {
-    const { raw, timeout, stdin } = this.#options;
+    const { raw, timeout, stdin, audit } = this.#options;
+    const auditFile = audit === undefined ? undefined : openAuditFile(audit);
     const hasTerminal = this.#plan.partitions.some((partition) => partition.terminal);
     const interrupt = (): void => this.#stop('interrupted');
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
     for (const signal of signals) process.on(signal, interrupt);
-    const kernel = startKernel(this.#plan, {
+    const kernel = startKernel(this.#system, {
       terminal: hasTerminal ? (raw?.terminal ?? 'pipes') : 'none',
       onEvent: (event) => this.#onEvent(event),
       args: this.#options.kernelArguments ?? [],
+      ...(auditFile === undefined ? {} : { audit: auditFile }),
     });
+    if (auditFile !== undefined) closeSync(auditFile);
     this.#kernel = kernel;
+    this.#view.kernel = kernel.pid;
+    this.#management = Management.open(this.#plan.system, this.#io.env, {
+      view: this.#view,
+      manage: (request) => kernel.manage(request),
+      end: () => this.#stop('interrupted'),
+    });
     const timer = timeout === undefined ? undefined : setTimeout(() => this.#stop('time-out'), timeout * 1000);
     kernel.output?.on('data', (bytes: Uint8Array) => this.#onOutput(bytes));
     if (kernel.input !== undefined) {
@@ -119,6 +161,7 @@ class Session {
       return this.#outcome(end);
     } finally {
       clearTimeout(timer);
+      this.#management?.close();
       for (const signal of signals) process.removeListener(signal, interrupt);
       if (kernel.input !== undefined) stdin?.unpipe(kernel.input);
       await raw?.settle();
@@ -158,7 +201,10 @@ class Session {
   }
 
   #onEvent(event: KernelEvent): void {
-    const isEndless = event.event === 'log' || event.event === 'reset';
+    if (this.#management === undefined) this.#view.take(event);
+    else this.#management.take(event);
+    this.#keepAuditHead(event);
+    const isEndless = ENDLESS.includes(event.event);
     if (isEndless && this.#events.length >= (this.#options.keptEvents ?? KEPT_EVENTS)) this.#eventsDropped += 1;
     else this.#events.push({ at: this.#seconds(), ...event });
     switch (event.event) {
@@ -169,16 +215,37 @@ class Session {
       case 'exit':
         this.#onExit(event);
         break;
+      case 'restarted':
+        this.#note(`${event.name} runs${event.starts > 1 ? ' again' : ''}, after ${event.ms} ms.`);
+        if (event.kind === 'guest') this.#aliveGuests.add(event.name);
+        break;
       case 'reset':
         this.#note(`${event.partition} starts again.`);
         break;
       case 'log':
         this.#note(`${event.partition}: ${event.text.trimEnd()}`);
         break;
+      case 'best-effort':
+        this.#note(`time windows are best effort: ${event.reason}.`);
+        break;
+      case 'windows':
+      case 'denied':
+      case 'fault':
+      case 'managed':
+      case 'audited':
       case 'ended':
       case 'refused':
         break;
     }
+  }
+
+  #keepAuditHead(event: KernelEvent): void {
+    const { audit } = this.#options;
+    if (audit === undefined) return;
+    const head = event.event === 'audited' ? event : event.event === 'ended' ? event.audit : undefined;
+    if (head === undefined) return;
+    keepHead(audit, head, this.#io.env);
+    if (event.event === 'ended') this.#note(`audit log ${audit}: ${head.records} records, head ${head.head}`);
   }
 
   #onExit(exit: Extract<KernelEvent, { event: 'exit' }>): void {
@@ -187,7 +254,11 @@ class Session {
     if (isGuest && exit.by === 'exit') this.#guestStatus ||= exit.status;
     // Once the end was asked for, partitions end because of it.
     if (this.#cause !== undefined) return;
-    const isFault = exit.by !== 'exit';
+    const isFault = exit.by !== 'exit' && exit.by !== 'stopped';
+    if (exit.restarts === true) {
+      this.#note(`${exitSentence(this.#plan, exit) ?? exit.partition} It will be started again.`);
+      return;
+    }
     if (isGuest) {
       if (isFault) this.#guestStatus ||= 1;
       this.#aliveGuests.delete(exit.partition);

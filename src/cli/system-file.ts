@@ -38,6 +38,8 @@ export interface LoadOptions {
 export interface LoadedSystem {
   readonly description: Description;
   readonly boot: ReadonlyMap<string, BootFiles>;
+  /** Where the paths of the description start. */
+  readonly folder: string;
   /** The guest that the options speak of. */
   readonly guest: Partition;
   /** What its console shows when it is up. */
@@ -118,6 +120,7 @@ export async function loadSystem(options: LoadOptions, io: Io): Promise<LoadedSy
   return {
     description: { ...reading.description, partitions },
     boot,
+    folder,
     guest: partitions.find((partition) => partition.name === guest.name)!,
     ...(ready === undefined ? {} : { ready }),
   };

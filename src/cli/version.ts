@@ -21,20 +21,34 @@ export function versions(): Versions {
   return { virtsec: version, node, v8, platform: `${process.platform}-${process.arch}` };
 }
 
-/** Whether the kernel core that would run here is one that `npm run prove` has proved (docs/proof.md). */
-export function coreText(): string {
+/** The kernel core that would run here, and what `npm run prove` has proved of it (docs/proof.md). */
+export interface CoreVersion {
+  readonly file: string;
+  readonly sha256: string;
+  readonly isProved: boolean;
+  readonly theorems: Readonly<Record<string, number>>;
+  readonly solvers: readonly string[];
+}
+
+export function coreVersion(): CoreVersion {
   const built = path.basename(root) === 'dist';
-  const name = built ? 'core.js' : 'core.ts';
-  const hash = createHash('sha256')
-    .update(readFileSync(path.join(root, 'src/kernel/core', name)))
+  const file = built ? 'core.js' : 'core.ts';
+  const sha256 = createHash('sha256')
+    .update(readFileSync(path.join(root, 'src/kernel/core', file)))
     .digest('hex');
   const manifest = path.join(PACKAGE, 'src/kernel/core/proved.json');
-  const { files, theorems } = JSON.parse(readFileSync(manifest, 'utf8')) as {
+  const { files, theorems, solvers } = JSON.parse(readFileSync(manifest, 'utf8')) as {
     files: Record<string, string>;
     theorems: Record<string, number>;
+    solvers: string[];
   };
-  const state = files[name] === hash ? `proved (${Object.keys(theorems).join(', ')})` : 'NOT the one that was proved';
-  return `kernel core ${hash.slice(0, 12)}: ${state}`;
+  return { file, sha256, isProved: files[file] === sha256, theorems, solvers };
+}
+
+export function coreText(): string {
+  const { sha256, isProved, theorems } = coreVersion();
+  const state = isProved ? `proved (${Object.keys(theorems).join(', ')})` : 'NOT the one that was proved';
+  return `kernel core ${sha256.slice(0, 12)}: ${state}`;
 }
 
 export function versionText(): string {

@@ -16,6 +16,13 @@ export function eachNode(value: unknown, visit: (node: Node) => void): void {
   if ('kind' in value) visit(value as Node);
   for (const v of Object.values(value)) eachNode(v, visit);
 }
+/** From so many cases on a table of jumps is used. */
+export const LEAST_CASES = 5;
+/** `if (name === CONSTANT) return ...`, again and again. */
+function isTable(statements: readonly Statement[]): boolean {
+  const cases = statements.filter((s) => s.kind === 'if' && s.test.kind === 'binary' && s.test.op === '===');
+  return cases.length > 2 * LEAST_CASES;
+}
 const callsIn = (value: unknown): string[] => {
   const names: string[] = [];
   eachNode(value, (n) => {
@@ -30,15 +37,21 @@ export class Analysis {
   readonly addressTaken: ReadonlySet<string>;
   readonly #roots: ReadonlySet<string>;
   readonly #limit: number;
+  readonly #once: number;
+  readonly #wholes = new Map<string, number>();
   readonly #writes = new Map<string, ReadonlySet<string>>();
   readonly #sizes = new Map<string, number>();
   readonly #callers = new Map<string, number>();
 
-  /** Functions of at most `limit` nodes, and those called once, are built in place; `roots` always exist apart as well. */
-  constructor(unit: Unit, roots: readonly string[], limit: number) {
+  /**
+   * Functions of at most `limit` nodes are built in place, and those called once if they have at most ONCE, counted with all
+   * that is built into them: larger ones stay apart, so that each is validated apart. `roots` always exist apart.
+   */
+  constructor(unit: Unit, roots: readonly string[], limit: number, once: number) {
     this.unit = unit;
     this.#roots = new Set(roots);
     this.#limit = limit;
+    this.#once = once;
     const taken = new Set<string>();
     for (const fn of unit.program.functions.values()) {
       let size = 0;
@@ -56,7 +69,22 @@ export class Analysis {
 
   inlined(name: string): boolean {
     if (this.#roots.has(name)) return false;
-    return (this.#sizes.get(name) ?? 0) <= this.#limit || this.#callers.get(name) === 1;
+    // A table of cases in a function that one place calls belongs there.
+    if (this.#callers.get(name) === 1 && isTable(this.unit.program.functions.get(name)?.body ?? [])) return true;
+    const size = this.#whole(name);
+    return size <= this.#limit || (this.#callers.get(name) === 1 && size <= this.#once);
+  }
+  /** Nodes, with those of what is built in place. */
+  #whole(name: string): number {
+    let size = this.#wholes.get(name);
+    if (size === undefined) {
+      size = this.#sizes.get(name) ?? 0;
+      for (const callee of callsIn(this.unit.program.functions.get(name)?.body)) {
+        if (!INTRINSICS.has(callee) && this.inlined(callee)) size += this.#whole(callee);
+      }
+      this.#wholes.set(name, size);
+    }
+    return size;
   }
   /** Fields that a call of this function may write. */
   writes(name: string): ReadonlySet<string> {

@@ -14,12 +14,14 @@ export interface CompileOptions {
   readonly roots: readonly string[];
   /** Compiles bounds checks in. Default: false, for programs for which SAFE is proved. */
   readonly check?: boolean;
-  /** Functions of at most so many syntax nodes are built into their callers. */
+  /** Functions of at most so many syntax nodes are built into their callers; and of so many, if they are called once. */
   readonly inline?: number;
+  readonly inlineOnce?: number;
 }
 
-/** Nodes: about a line of code. */
+/** Nodes: about five lines of code. */
 const INLINE = 60;
+const INLINE_ONCE = 120;
 
 export interface Compilation {
   readonly unit: Unit;
@@ -32,7 +34,7 @@ export interface Compilation {
 export function compileInto(asm: Assembler, files: readonly SourceFile[], options: CompileOptions): Compilation {
   const unit = readUnit(files);
   const layout = layOut(unit.program);
-  const analysis = new Analysis(unit, options.roots, options.inline ?? INLINE);
+  const analysis = new Analysis(unit, options.roots, options.inline ?? INLINE, options.inlineOnce ?? INLINE_ONCE);
   const functions = analysis.emitted();
   for (const name of functions) {
     const fn = unit.program.functions.get(name);

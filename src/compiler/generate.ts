@@ -7,6 +7,7 @@
 // bits and that shift counts are below 32. `--check` compiles the bounds in, for programs without that proof.
 import { OutsideLanguage } from '../proof/language.ts';
 import { Block, commonDominator, dominates, removeDead, OPPOSITE } from './graph.ts';
+import { LEAST_CASES } from './analysis.ts';
 import { A0, GP, ZERO, fits } from './instructions.ts';
 import { INTRINSICS } from './intrinsic-table.ts';
 import { GP_OFFSET, copiedTables } from './layout.ts';
@@ -21,8 +22,7 @@ import type { Analysis } from './analysis.ts';
 export type Operand = number | { readonly int: number };
 const constant = (v: Operand): number | undefined => (typeof v === 'number' ? (v === ZERO ? 0 : undefined) : v.int);
 
-/** From so many cases on a table is used; their values are at most so large. */
-const LEAST_CASES = 5;
+/** Values of a table's cases are at most so large. */
 const MOST_CASES = 255;
 interface Case {
   readonly name: string;

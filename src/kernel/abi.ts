@@ -149,6 +149,7 @@ export const LAYERS = [
   'no-io-uring',
   'landlock',
   'uid',
+  'cgroup',
   'permission',
   'undumpable',
   'seccomp',

@@ -73,6 +73,8 @@ export interface PlanFileEntry {
   readonly path: string;
   /** What it must hash to, in hexadecimal; absent: not bound. */
   readonly sha256?: string;
+  /** Opened for writing as well; default: read-only. */
+  readonly writable?: boolean;
 }
 
 /** What of the host a driver holds. */
@@ -96,33 +98,90 @@ export interface PlanStream {
   readonly bytes: number;
 }
 
+/**
+ * One line of JSON each, from the CLI to the kernel process on descriptor 7: what whoever operates the system asks for. The
+ * kernel makes the call in the name of the plan's operator (`app: virtsec/operator`), so that the core decides.
+ */
+export interface ManagementRequest {
+  /** Comes back with the answer. */
+  readonly id: number;
+  readonly do: 'start' | 'stop' | 'restart';
+  readonly partition: string;
+}
+
+/** A process of a partition, as it has said HELLO. */
+export interface RunningPartition {
+  readonly name: string;
+  readonly kind: PartitionKind;
+  readonly pid: number;
+  /** Names of the isolation layers that stand, and of those that do not, each with its reason. */
+  readonly layers: readonly string[];
+  readonly missing: readonly { readonly layer: string; readonly reason: string }[];
+}
+
 /** One line of JSON each, from the kernel process to the CLI on descriptor 4. */
 export type KernelEvent =
-  | {
-      readonly event: 'started';
-      readonly partitions: readonly {
-        readonly name: string;
-        readonly kind: PartitionKind;
-        readonly pid: number;
-        /** Names of the isolation layers that stand, and of those that do not, each with its reason. */
-        readonly layers: readonly string[];
-        readonly missing: readonly { readonly layer: string; readonly reason: string }[];
-      }[];
-    }
+  | { readonly event: 'started'; readonly partitions: readonly RunningPartition[] }
   | { readonly event: 'log'; readonly partition: string; readonly text: string }
-  /** A partition ended. `by: 'exit'` = it said so (a guest's power-off); the others are faults. */
+  /**
+   * A partition ended. `exit`: it said so (a guest's power-off); `stopped`: by whoever manages it. The others are faults: its
+   * process ended (`process-exit`, `signal`), or the health monitor ended it, for what the name says.
+   */
   | {
       readonly event: 'exit';
       readonly partition: string;
-      readonly by: 'exit' | 'process-exit' | 'signal' | 'illegal-call';
+      readonly by:
+        | 'exit'
+        | 'stopped'
+        | 'process-exit'
+        | 'signal'
+        | 'illegal-call'
+        | 'no-exit'
+        | 'trap'
+        | 'deadline'
+        | 'window'
+        | 'heartbeat'
+        | 'memory'
+        | 'raised';
       readonly status: number;
       readonly signal?: string;
+      /** Another process will follow. */
+      readonly restarts?: boolean;
     }
+  /** A partition runs again (or, started by a manager, for the first time), `ms` after its process was started. */
+  | ({ readonly event: 'restarted'; readonly starts: number; readonly ms: number } & RunningPartition)
   | { readonly event: 'reset'; readonly partition: string }
+  /** Windows are best effort on this host, and why. */
+  | { readonly event: 'best-effort'; readonly reason: string }
+  /**
+   * How late windows have begun since the start. late[i]: so many less than 2^i microseconds, and not less than half of that; the
+   * last one: all that were later.
+   */
+  | {
+      readonly event: 'windows';
+      readonly windows: number;
+      readonly late: readonly number[];
+      readonly maxMicros: number;
+    }
+  /** A call that the core has refused as illegal (its operation's number), and a fault that the health monitor has judged. */
+  | { readonly event: 'denied'; readonly partition: string; readonly op: number }
+  | { readonly event: 'fault'; readonly partition: string; readonly fault: string }
+  /** Answer to a request of the operator: a result of the core, or why it was not asked. */
+  | {
+      readonly event: 'managed';
+      readonly id: number;
+      readonly do: ManagementRequest['do'];
+      readonly partition: string;
+      readonly result: number;
+      readonly reason?: string;
+    }
+  /** How far the audit log is: to be kept elsewhere, so that what is cut off from it is missed. */
+  | { readonly event: 'audited'; readonly records: number; readonly head: string }
   /** The last event. `status` is the exit status that the CLI takes over. */
   | {
       readonly event: 'ended';
       readonly why: 'all-guests-done' | 'shutdown' | 'signal' | 'fault';
       readonly status: number;
+      readonly audit?: { readonly records: number; readonly head: string };
     }
   | { readonly event: 'refused'; readonly reason: string };

@@ -29,8 +29,13 @@ export interface TerminalChoice {
   readonly columns: number;
 }
 
-/** SHA-256 of a file in hexadecimal, by the path that is in the plan; undefined: the plan does not bind it. */
-export type HashOf = (path: string) => string | undefined;
+/** What becomes of the files that a plan names. */
+export interface FileChoice {
+  /** SHA-256 of a file in hexadecimal, by the path that is in the plan; undefined: the plan does not bind it. */
+  hashOf?(path: string): string | undefined;
+  /** Where the file of an application is, by the path that the description has. */
+  place?(path: string): string;
+}
 
 export interface CompiledSystem {
   readonly tables: Tables;
@@ -40,14 +45,14 @@ export interface CompiledSystem {
 }
 
 /**
- * `boot` has an entry for each guest. The description must be free of faults. `hashOf` is asked of files for which the
- * description itself has no hash.
+ * `boot` has an entry for each guest. The description must be free of faults. `files.hashOf` is asked of files for which
+ * the description itself has no hash.
  */
 export function compileSystem(
   description: Description,
   boot: ReadonlyMap<string, BootFiles>,
   terminal: TerminalChoice,
-  hashOf: HashOf = () => undefined,
+  files: FileChoice = {},
 ): CompiledSystem {
   const tables = compileTables(description);
   const plan: Plan = {
@@ -60,7 +65,7 @@ export function compileSystem(
         partition: description.partitions.findIndex((other) => other.name === name),
       }));
       return {
-        ...planPartition(description, partition, boot.get(partition.name), terminal, hashOf),
+        ...planPartition(description, partition, boot.get(partition.name), terminal, files),
         ...given('ports', tables.ports[p]),
         ...given('audits', audits),
       };
@@ -104,13 +109,13 @@ function planPartition(
   partition: Partition,
   boot: BootFiles | undefined,
   terminal: TerminalChoice,
-  hashOf: HashOf,
+  choice: FileChoice,
 ): PlanPartition {
   const { name, form, memory, harts, may, faults, sha256, devices } = partition;
   const channels = channelsOf(description, name);
   const file = (key: string, path: string | undefined): PlanFileEntry[] => {
     if (path === undefined) return [];
-    return [{ name: key, path, ...given('sha256', sha256[key] ?? hashOf(path)) }];
+    return [{ name: key, path, ...given('sha256', sha256[key] ?? choice.hashOf?.(path)) }];
   };
   const own =
     form === 'guest'
@@ -123,7 +128,11 @@ function planPartition(
         ? { program: `drivers/${partition.what}`, config: driverConfig(partition, channels, terminal), files: [] }
         : isOwn(partition)
           ? { program: `apps/${partition.what!.slice('virtsec/'.length)}`, config: settings(partition), files: [] }
-          : { program: 'app', config: settings(partition), files: file('app', partition.what) };
+          : {
+              program: 'app',
+              config: settings(partition),
+              files: file('app', choice.place?.(partition.what!) ?? partition.what),
+            };
   const unreported = PARTITION_FAULTS.filter((fault) => (faults.actions.get(fault) ?? faults.otherwise) === 'ignore');
   return {
     name,

@@ -174,7 +174,7 @@ export interface FaultTable {
   readonly process: ReadonlyMap<ProcessFault, ProcessAction>;
   /** Restarts before the partition stays stopped: `count` in each `per` microseconds. */
   readonly restarts: { readonly count: number; readonly per: number };
-  /** Wait before the second restart, doubled for each further one; microseconds. */
+  /** Wait before a restart, doubled for each further one within the time of the budget; microseconds. */
   readonly backoff: number;
   /** How often the partition must say that it lives, in microseconds. */
   readonly beat?: number;

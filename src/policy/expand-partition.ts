@@ -30,6 +30,8 @@ const NATIVE_MEMORY_RANGE = [64 << 10, 2048 * MEBIBYTE] as const;
 export const MAX_HARTS = 8;
 const REPLICA_RANGE = [2, 32] as const;
 const PERIOD_RANGE = [100, 60e6] as const;
+/** The kernel counts up to 2^30 ticks of 10us. */
+const RESTARTS_RANGE = [1000, 2 * 3600e6] as const;
 const DEFAULT_RESTARTS = { count: 3, per: 60e6 };
 const DEFAULT_BACKOFF = 100e3;
 /** Fields of one form of partition. */
@@ -339,6 +341,6 @@ function expandRestarts(x: FieldReader, field: Field): FaultTable['restarts'] | 
     const sentence = '`restarts` must say how many, and in which time';
     return x.fault('VS105', field.value.at, sentence, 'write `restarts: 3 per 1m`');
   }
-  const per = x.timeOf(parts[2], field.value.at, 'restarts', [1000, 24 * 3600e6]);
+  const per = x.timeOf(parts[2], field.value.at, 'restarts', RESTARTS_RANGE);
   return per === undefined ? undefined : { count: Number(parts[1]), per };
 }

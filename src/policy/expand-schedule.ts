@@ -1,11 +1,11 @@
 // One mode of the schedule: a major frame, and on each core the windows of partitions in it (ARINC 653 P1, 2.3.1).
+import { MAX_CORES } from '../kernel/core/core.ts';
 import { FIELDS, type Mode, type Window } from './description.ts';
 import { type FieldReader, places } from './fields.ts';
 import { parseTime } from './quantities.ts';
 import type { Field, Tree } from './tree.ts';
 
 const FRAME_RANGE = [1000, 60e6] as const;
-const MAX_CORES = 64;
 const SPAN = /^\s*(\d+(?:\.\d+)?)\s*(us|ms|s)?\s*-\s*(\d+(?:\.\d+)?)\s*(us|ms|s)\s*$/;
 
 export function expandMode(x: FieldReader, name: string, field: Field): Mode | undefined {

@@ -1,11 +1,13 @@
 // Descriptions changed at random: whatever stands in them, the reader answers with messages, and what it accepts is
-// analysed, drawn, written out and read back. Another seed: VIRTSEC_SEED=7 node --test src/policy/mutations.test.ts
+// analysed, drawn, compiled, written out and read back. Another seed: VIRTSEC_SEED=7 node --test src/policy/mutations.test.ts
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { boot, OK } from '../kernel/core/core.ts';
 import { analyse, claimFaults, formatFaults, notCarriedOut, readDescription, showDescription } from './index.ts';
 import { picture } from './report/picture.ts';
 import { reportText } from './report/text.ts';
+import { compileTables } from './tables.ts';
 
 const host = { fileExists: () => true, images: ['debian'], firmware: [] };
 const plain = (text: string): string => text;
@@ -80,6 +82,8 @@ test('no description makes the reader, the analysis or the picture fail', () => 
     const analysis = analyse(description, source);
     assert.doesNotMatch(picture(description, analysis, faults), /undefined|NaN/, text);
     assert.doesNotMatch(reportText(analysis, paint), /undefined|NaN/, text);
+    // What the validators let through fits the core's tables, and the core accepts it.
+    assert.equal(boot(compileTables(description).kernel), OK, text);
     const shown = showDescription(description, 'yaml');
     assert.deepEqual(readDescription('shown', shown, host).messages, [], text);
   }

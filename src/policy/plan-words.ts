@@ -90,7 +90,9 @@ function handlesUsed(k: Kernel): number {
   return used;
 }
 
-const most = (table: Int32Array, rows: number): number => Math.max(0, ...table.subarray(0, rows));
+/** Places of the longest row, of `stride` at most. */
+const longest = (lengths: Int32Array, rows: number, stride: number): number =>
+  Math.min(stride, Math.max(0, ...lengths.subarray(0, rows)));
 
 /** All that stands in a plan's words after the header, in order. */
 export function sectionsOf(k: Kernel): Section[] {
@@ -100,10 +102,10 @@ export function sectionsOf(k: Kernel): Section[] {
     { tables: ['hmAction'], rows: np, used: MAX_CODES, stride: MAX_CODES },
     { tables: ['policy', 'shown', 'joined'], rows: np, used: np, stride: MAX_PARTITIONS },
     { tables: STREAM, rows: ns },
-    { tables: ['endStream'], rows: np, used: most(k.ends, np), stride: MAX_ENDS },
+    { tables: ['endStream'], rows: np, used: longest(k.ends, np, MAX_ENDS), stride: MAX_ENDS },
     { tables: ['handleKind', 'handleObject', 'handleMask'], rows: np, used: handlesUsed(k), stride: MAX_HANDLES },
     { tables: PORT, rows: nports },
-    { tables: ['slotOf'], rows: nports, used: most(k.portCapacity, nports), stride: MAX_DEPTH },
+    { tables: ['slotOf'], rows: nports, used: longest(k.portCapacity, nports, MAX_DEPTH), stride: MAX_DEPTH },
     { tables: ['sampleFrom', 'sampleBytes', 'sampleRefresh'], rows: nsamples },
     { tables: ['sampleReader'], rows: nsamples, used: np, stride: MAX_PARTITIONS },
     { tables: ['frameLength'], rows: nmodes },
@@ -138,9 +140,9 @@ export function planWords(k: Kernel): Int32Array {
     [H_WINDOWS, k.nwindows],
     [H_MODES, k.nmodes],
     [H_CORES, k.ncores],
-    [H_ENDS, most(k.ends, k.np)],
+    [H_ENDS, longest(k.ends, k.np, MAX_ENDS)],
     [H_HANDLES, handlesUsed(k)],
-    [H_DEPTH, most(k.portCapacity, k.nports)],
+    [H_DEPTH, longest(k.portCapacity, k.nports, MAX_DEPTH)],
   ];
   for (const [word, value] of header) words[word] = value;
   return Int32Array.from(words);

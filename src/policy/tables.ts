@@ -1,5 +1,5 @@
 // Description without faults -> the plan tables of the core: who holds which handle, where each message lies, when who runs, and
-// why each flow is allowed. What `boot` refuses of it is a fault of this file, or more than the tables hold (VS243 ... VS248).
+// why each flow is allowed. What `boot` refuses of it is a fault of this file, or more than the tables hold (validators/capacities.ts).
 import type { PortEnd } from '../kernel/abi.ts';
 import * as core from '../kernel/core/core.ts';
 import { type PlanStream, TICK } from '../kernel/plan.ts';
@@ -36,13 +36,18 @@ export interface Tables {
 
 /** Ticks that are at least so long. */
 const ticksFor = (micros: number): number => Math.ceil(micros / TICK);
-const framesFor = (bytes: number): number => Math.ceil(bytes / FRAME_BYTES);
+export const framesFor = (bytes: number): number => Math.ceil(bytes / FRAME_BYTES);
+/** Of one direction of a stream. */
+export const ringFrames = (bytes: number): number => framesFor(bytes) + RING_PAGES;
 const atMost = (value: number, most: number): number => Math.min(value, most);
 
-/** Which partitions' ends end the system: the guests; in a system without any, the applications; else all. */
+/** Which partitions' ends end the system: the guests; in a system without any, the applications; else all. No operator ends. */
 export function countingForm({ partitions }: Description): Partition['form'] | undefined {
-  return (['guest', 'app'] as const).find((form) => partitions.some((one) => one.form === form));
+  return (['guest', 'app'] as const).find((form) => partitions.some((one) => one.form === form && !isOperator(one)));
 }
+
+/** It has no process: it stands for whoever manages the system from outside, and the kernel makes its calls for it. */
+export const isOperator = ({ form, what }: Partition): boolean => form === 'app' && what === 'virtsec/operator';
 
 /** Partitions that have no window in any mode: they run whenever they can. */
 export const backgroundPartitions = ({ partitions, modes }: Description): string[] =>
@@ -89,7 +94,8 @@ class Compiler {
     description.partitions.forEach((partition, p) => {
       k.mayShutDown[p] = Number(mayEndSystem(partition));
       k.mayMode[p] = Number(partition.may.switch.length > 0);
-      k.counts[p] = Number(counting === undefined || partition.form === counting);
+      const isOfForm = counting === undefined || partition.form === counting;
+      k.counts[p] = Number(isOfForm && !isOperator(partition));
       k.startsItself[p] = Number(partition.start === 'boot');
       k.background[p] = Number(background.includes(partition.name));
       k.manager[p] = -1;
@@ -160,7 +166,7 @@ class Compiler {
     this.streams.push({ name, from, to, bytes });
     k.streamFrom[s] = from;
     k.streamTo[s] = to;
-    k.streamFrames[s] = framesFor(bytes) + RING_PAGES;
+    k.streamFrames[s] = ringFrames(bytes);
     for (const [p, q, own] of [
       [from, to, k.streamFromEnd],
       [to, from, k.streamToEnd],
@@ -278,9 +284,9 @@ class Compiler {
   memory(): void {
     const { k } = this;
     let next = 0;
-    this.#description.partitions.forEach(({ memory }, p) => {
+    this.#description.partitions.forEach((one, p) => {
       k.memoryBase[p] = next;
-      k.memoryFrames[p] = framesFor(memory);
+      k.memoryFrames[p] = isOperator(one) ? 0 : framesFor(one.memory);
       next += k.memoryFrames[p];
     });
     for (let s = 0; s < k.ns; s++) {

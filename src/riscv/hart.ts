@@ -96,6 +96,7 @@ export class Hart {
   readonly #base: number;
   readonly #words: Int32Array;
   readonly #bits: BigInt64Array;
+  readonly #numbers: Float64Array;
   readonly #translator: Translator | undefined;
   readonly #hasPeers: boolean;
   /** Milliseconds: of the next rest of a spinning hart, and of the next look of a waiting one. */
@@ -111,18 +112,21 @@ export class Hart {
     this.#base = layout.hart[index].base;
     this.#words = new Int32Array(memory.buffer);
     this.#bits = new BigInt64Array(memory.buffer);
+    this.#numbers = new Float64Array(memory.buffer);
     this.x = new Int32Array(memory.buffer, this.#base + layoutOf.X, 64);
     const words = this.#words;
     const running = this.#mailbox('RUNNING');
     // Inside a bus call the hart answers no request, but it will before its next instruction: a fence need not wait.
     const imports: CoreImports = {
       bus_read: (address, size) => {
+        this.#count('DEVICE_READS');
         Atomics.store(words, running, 0);
         const value = bus.read(address, size as 1 | 2 | 4);
         Atomics.store(words, running, 1);
         return value;
       },
       bus_write: (address, size, value) => {
+        this.#count('DEVICE_WRITES');
         Atomics.store(words, running, 0);
         const taken = bus.write(address, size as 1 | 2 | 4, value);
         Atomics.store(words, running, 1);
@@ -184,8 +188,14 @@ export class Hart {
     Atomics.store(words, running, 1);
     try {
       for (;;) {
-        if (Atomics.load(words, request) !== 0 && this.#serve()) return KICKED;
-        if (left <= 0) return BUDGET;
+        if (Atomics.load(words, request) !== 0 && this.#serve()) {
+          this.#count('KICKS');
+          return KICKED;
+        }
+        if (left <= 0) {
+          this.#count('BUDGETS');
+          return BUDGET;
+        }
         left -= this.#core.run(Math.min(left, SLICE));
         this.#translator?.tick();
         if (this.#hasPeers) {
@@ -194,8 +204,10 @@ export class Hart {
         }
         switch (words[stop]) {
           case layoutOf.STOP_WFI:
+            this.#count('IDLES');
             return IDLE;
           case layoutOf.STOP_FIRMWARE:
+            this.#count('FIRMWARE_CALLS');
             return FIRMWARE_CALL;
           case layoutOf.STOP_BREAKPOINT:
             return BREAKPOINT;
@@ -204,9 +216,29 @@ export class Hart {
     } catch (error) {
       return { why: 'engine-error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     } finally {
+      this.#noteTranslator();
       Atomics.store(words, running, 0);
       Atomics.notify(words, request);
     }
+  }
+
+  #count(name: keyof typeof layoutOf.STATISTIC): void {
+    this.#numbers[(this.#base + layoutOf.STATISTIC[name]) >> 3]++;
+  }
+  #noteTranslator(): void {
+    if (!this.#translator) return;
+    const { statistics } = this.#translator;
+    const note = (name: keyof typeof layoutOf.STATISTIC, value: number): void => {
+      this.#numbers[(this.#base + layoutOf.STATISTIC[name]) >> 3] = value;
+    };
+    note('REGIONS', statistics.regions);
+    note('MODULES', statistics.modules);
+    note('DROPPED', statistics.dropped);
+    note('FLUSHES', statistics.flushes);
+    note('REGION_INSTRUCTIONS', statistics.instructions);
+    note('REGION_BYTES', statistics.bytes);
+    note('GENERATING', statistics.generating);
+    note('COMPILING', statistics.compiling);
   }
 
   /** The hart spins: lets other threads have the processor. */
@@ -215,6 +247,7 @@ export class Hart {
     const running = this.#mailbox('RUNNING');
     const bell = this.#mailbox('BELL');
     const rung = Atomics.load(words, bell);
+    this.#count('RESTS');
     // It will look at its requests before its next instruction: a fence need not wait.
     Atomics.store(words, running, 0);
     if (Atomics.load(words, this.#mailbox('REQUEST')) === 0) Atomics.wait(words, bell, rung, this.#rest);
@@ -226,6 +259,7 @@ export class Hart {
   #serve(): boolean {
     const request = this.#mailbox('REQUEST');
     const asked = Atomics.exchange(this.#words, request, 0);
+    if (asked & (layoutOf.REQUEST_FENCE_TLB | layoutOf.REQUEST_FENCE_I)) this.#count('FENCES');
     if (asked & layoutOf.REQUEST_FENCE_TLB) {
       this.#core.tlb_flush();
       this.#core.fetch_flush();
@@ -337,16 +371,14 @@ export class Hart {
   /** Until the bell is no longer as it was, or so many milliseconds have passed. */
   #sleep(bell: number, rung: number, milliseconds: number): void {
     const words = this.#words;
-    if (!this.#hasPeers) {
-      Atomics.wait(words, bell, rung, milliseconds);
-      return;
-    }
     const started = performance.now();
     const look = Math.min(this.#look, milliseconds);
     while (performance.now() - started < look) if (Atomics.load(words, bell) !== rung) return;
     Atomics.wait(words, bell, rung, milliseconds - look);
-    if (performance.now() - started < SHORT_WAIT)
-      this.#look = Math.min(MOST_LOOK, Math.max(LEAST_LOOK, 2 * this.#look));
+    const slept = performance.now() - started;
+    this.#numbers[(this.#base + layoutOf.STATISTIC.SLEPT) >> 3] += slept;
+    if (!this.#hasPeers) return;
+    if (slept < SHORT_WAIT) this.#look = Math.min(MOST_LOOK, Math.max(LEAST_LOOK, 2 * this.#look));
     else this.#look = this.#look > LEAST_LOOK ? this.#look / 2 : 0;
   }
   /** When stimecmp raises an interrupt, in ticks. */

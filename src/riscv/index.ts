@@ -6,4 +6,5 @@ export { ISA } from './instructions.ts';
 export { INSTRUCTIONS_PER_TICK } from './layout.ts';
 export type { Clock, MachineConfiguration } from './layout.ts';
 export { Machine } from './machine.ts';
+export type { HartStatistics } from './statistics.ts';
 export type { Mode, ResetState, SharedMachine } from './machine.ts';

@@ -123,8 +123,9 @@ export const HALF = words(
     'LOCAL_LOGGED',
     'GLOBAL_LOGGED',
     'MACHINE_LOGGED',
-    /** Nonzero: the supervisor's fetch TLB holds entries that are not global. */
-    'FETCH_LOCAL',
+    /** Fill counts of the fetch TLBs' logs, plus 1; 0: not known. */
+    'FETCH_LOCAL_LOGGED',
+    'FETCH_OTHER_LOGGED',
     /** Of the last translation: 1 global, 2 superpage, 4 user; and the page size. */
     'LEAF',
     'LEAF_SHIFT',
@@ -179,6 +180,28 @@ export const PMP_ENTRIES = 16;
 export const PMP_ADDRESS = 1408;
 export const PMP_CONFIGURATION = 1536;
 export const PMP_RANGE = 1552;
+/** Counts since the machine was made (`statistics.ts`), which resets leave alone: 64-bit ones of the hart's functions, */
+export const COUNT = words(2048, ['LOAD_MISSES', 'STORE_MISSES', 'FETCH_MISSES', 'EXCEPTIONS', 'INTERRUPTS'] as const);
+/** and doubles of its thread. */
+export const STATISTIC = words(2304, [
+  'DEVICE_READS',
+  'DEVICE_WRITES',
+  'BUDGETS',
+  'IDLES',
+  'KICKS',
+  'FIRMWARE_CALLS',
+  'FENCES',
+  'RESTS',
+  'SLEPT',
+  'REGIONS',
+  'MODULES',
+  'DROPPED',
+  'FLUSHES',
+  'REGION_INSTRUCTIONS',
+  'REGION_BYTES',
+  'GENERATING',
+  'COMPILING',
+] as const);
 /** Which 2 MiB, 1 GiB and 512 GiB ranges (hashed) the TLBs hold pieces of superpages of: one byte each. */
 export const SUPERPAGES = 0x1000;
 export const SUPERPAGES_BYTES = 0x1000;
@@ -186,13 +209,17 @@ export const SUPERPAGES_BYTES = 0x1000;
 export const SINGLES = 0x6000;
 export const SINGLES_COUNT = 256;
 /** Fetch TLBs by mode (there is no mode 2): {virtual page, decoded page}, 16 bytes each. */
-export const FETCH_ENTRIES = 512;
+export const FETCH_ENTRIES = 4096;
 export const FETCH_BYTES = FETCH_ENTRIES * 16;
 export const FETCH_TLBS = 0x8000;
+/** Filled entries: those that go with an address space, then the others. */
+export const FETCH_LOG_ENTRIES = 1024;
+export const FETCH_LOG_BYTES = FETCH_LOG_ENTRIES * 4;
+export const FETCH_LOGS = FETCH_TLBS + 4 * FETCH_BYTES;
 /** Addresses of TLB entries that were filled: user's, supervisor's that are not global, supervisor's global, machine's. */
 export const LOG_ENTRIES = 0x3fff;
 export const LOG_BYTES = 0x10000;
-export const LOGS = 0x10000;
+export const LOGS = 0x50000;
 /** How often the interpreter arrived at a place: 16-bit counts by hashed address of its entry. */
 export const HEAT = LOGS + 4 * LOG_BYTES;
 export const HEAT_ENTRIES = 0x10000;

@@ -3,6 +3,8 @@
 import * as layoutOf from './layout.ts';
 import { layOut } from './layout.ts';
 import type { Layout, MachineConfiguration } from './layout.ts';
+import { readStatistics } from './statistics.ts';
+import type { HartStatistics } from './statistics.ts';
 
 /** Structured-clonable: what a thread needs to attach to a machine. */
 export interface SharedMachine {
@@ -69,6 +71,11 @@ export class Machine {
   }
   share(): SharedMachine {
     return { configuration: this.configuration, memory: this.memory };
+  }
+
+  /** What a hart has counted; from any thread. */
+  statistics(hart: number): HartStatistics {
+    return readStatistics(this.memory.buffer, this.layout.hart[hart].base);
   }
 
   #mailbox(hart: number, name: keyof typeof layoutOf.MAILBOX): number {

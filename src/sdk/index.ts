@@ -1,5 +1,5 @@
 // What a program of a partition sees of Virtsec.
 export { attachPartition, startPartition } from './hosted/partition.ts';
-export type { Partition, PartitionThread, SharedPartition, Wake } from './hosted/partition.ts';
+export type { Partition, PartitionThread, SharedPartition, Wake, WriteAt } from './hosted/partition.ts';
 export { sealThread } from './hosted/seal.ts';
 export { StreamConsumer, StreamProducer } from './stream.ts';

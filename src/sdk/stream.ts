@@ -4,12 +4,18 @@
 // read-only. Whatever stands in the other's page is hostile: it is read once per step, and a count that cannot be makes the
 // stream closed. An end is used by one thread at a time; its state lies in its own page, so any thread of the partition may
 // be that thread.
+//
+// Either end may be restarted. A page belongs to who writes it, and is wiped with it. A new producer's ring has another
+// generation, which the kernel writes into the header before it wipes; what was not read by then is lost. Its consumer joins it,
+// and the producer writes nothing before it has. A new consumer begins, by the kernel's hand, where its producer stands.
 
 /** Words of the header page (producer writes) and of the progress page (consumer writes). */
 const W_COUNT = 0; // head: bytes ever written; tail: bytes ever read; both modulo 2^32
 const W_WAITING = 1; // not 0: this end waits to be notified; each wait has a number of its own
 const W_ANSWERED_WAIT = 2; // this end's own note: the peer's wait that it has notified
 const W_WAIT_NUMBER = 3; // this end's own note: the number of its last wait
+const W_GENERATION = 4; // of the producer, written by the kernel; of the consumer: the one that it has joined
+const W_FENCE = 5; // of the consumer: orders its reads of the ring before its second look at the generation
 
 export const HEADER_BYTES = 4096;
 export const PROGRESS_BYTES = 4096;
@@ -74,7 +80,17 @@ class StreamEnd {
     const tail = Atomics.load(this.ring.progress, W_COUNT);
     const used = (head - tail) >>> 0;
     if (used > this.mask + 1) this.#peerLied = true;
+    else if (this.#peerLied && this.peerIsDead) this.#peerLied = false; // the next one may be honest
     return this.#peerLied ? -1 : used;
+  }
+
+  protected get hasJoined(): boolean {
+    return Atomics.load(this.ring.header, W_GENERATION) === Atomics.load(this.ring.progress, W_GENERATION);
+  }
+
+  /** The peer is another one than before. */
+  protected forgive(): void {
+    this.#peerLied = false;
   }
 
   /** Publishes a new own count and notifies the peer, once for each of its waits. */
@@ -110,6 +126,7 @@ export class StreamProducer extends StreamEnd {
 
   /** Bytes that can be written now. */
   get space(): number {
+    if (!this.hasJoined) return 0;
     const used = this.used();
     return used < 0 ? 0 : this.size - used;
   }
@@ -145,8 +162,41 @@ export class StreamProducer extends StreamEnd {
 }
 
 export class StreamConsumer extends StreamEnd {
+  #isAnother = false;
+
   constructor(ring: RingMemory, link: EndLink) {
     super(ring, ring.progress, ring.header, link);
+  }
+
+  /** Leaves behind what a producer before this one has written, and tells this one that it may write. */
+  #join(): void {
+    const generation = Atomics.load(this.ring.header, W_GENERATION);
+    this.forgive();
+    this.#isAnother = true;
+    Atomics.store(this.ring.progress, W_COUNT, Atomics.load(this.ring.header, W_COUNT));
+    Atomics.store(this.ring.progress, W_GENERATION, generation);
+    this.advance(0);
+  }
+
+  /**
+   * True, once, when the producer was restarted: what the last read returned, or the next one will, is the first that the new one
+   * has written, and what the old one had begun will not be completed.
+   */
+  takeRestart(): boolean {
+    const isAnother = this.#isAnother;
+    this.#isAnother = false;
+    return isAnother;
+  }
+
+  protected override used(): number {
+    if (!this.hasJoined) this.#join();
+    return super.used();
+  }
+
+  /** Whether what was read since `used` is what the producer wrote, and not what the kernel has wiped. */
+  #isWhole(): boolean {
+    Atomics.add(this.ring.progress, W_FENCE, 0);
+    return this.hasJoined;
   }
 
   /** Bytes that can be read now. */
@@ -170,6 +220,7 @@ export class StreamConsumer extends StreamEnd {
     const first = Math.min(count, this.size - at);
     into.set(this.ring.data.subarray(at, at + first));
     if (first < count) into.set(this.ring.data.subarray(0, count - first), first);
+    if (!this.#isWhole()) return 0;
     this.advance(count);
     return count;
   }
@@ -178,6 +229,7 @@ export class StreamConsumer extends StreamEnd {
   readByte(): number {
     if (this.available === 0) return -1;
     const byte = this.ring.data[this.ownCount() & this.mask];
+    if (!this.#isWhole()) return -1;
     this.advance(1);
     return byte;
   }

@@ -4,7 +4,8 @@ import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import type { KernelEvent, Plan, PlanPartition, PlanStream } from '../../src/kernel/plan.ts';
+import type { KernelEvent, PlanPartition, PlanStream } from '../../src/kernel/plan.ts';
+import { planFile } from './plan.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 /** A busy machine is slow; only what hangs takes this long. */
@@ -42,6 +43,7 @@ export function between(name: string, a: number, b: number, bytes = 4096): PlanS
 
 export interface Options {
   readonly without?: readonly string[];
+  readonly required?: readonly string[];
   /** As on a host without node:ffi. */
   readonly noFfi?: boolean;
   /** Descriptors of the terminal, both or neither. */
@@ -49,6 +51,12 @@ export interface Options {
   /** Further descriptors and variables that the kernel process finds, and must not pass on. */
   readonly inherited?: readonly number[];
   readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** A compiled plan, and programs beyond Virtsec's own that it names. */
+export interface TestPlan {
+  readonly file: Buffer;
+  readonly programs: readonly string[];
 }
 
 export class TestSystem {
@@ -59,10 +67,19 @@ export class TestSystem {
   kernelLog = '';
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
+  /** Those that run: for a test that fails before it has ended its own. */
+  static readonly #running = new Set<TestSystem>();
 
-  constructor(partitions: readonly PlanPartition[], streams: readonly PlanStream[], options: Options = {}) {
-    const plan: Plan = { virtsec: 1, system: 'test', partitions, streams };
-    const programs = new Set(partitions.map((p) => p.program).filter((program) => program.startsWith('/')));
+  static killAll(): void {
+    for (const system of TestSystem.#running) system.kill('SIGKILL');
+  }
+
+  constructor(plan: TestPlan, options?: Options);
+  constructor(partitions: readonly PlanPartition[], streams: readonly PlanStream[], options?: Options);
+  constructor(what: TestPlan | readonly PlanPartition[], more?: Options | readonly PlanStream[], last?: Options) {
+    const isPlan = !Array.isArray(what);
+    const plan = isPlan ? (what as TestPlan) : planFile(what as PlanPartition[], more as PlanStream[]);
+    const options = (isPlan ? (more as Options | undefined) : last) ?? {};
     const stdio: StdioOptions = [
       ...(['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] as const),
       ...(options.terminal ?? (['ignore', 'ignore'] as const)),
@@ -73,8 +90,9 @@ export class TestSystem {
       [
         '--disable-warning=ExperimentalWarning',
         MAIN,
-        ...[...programs].flatMap((program) => ['--allow-program', program]),
+        ...plan.programs.flatMap((program) => ['--allow-program', program]),
         ...(options.without ?? []).flatMap((layer) => ['--without-layer', layer]),
+        ...(options.required ?? []).flatMap((layer) => ['--require-layer', layer]),
       ],
       {
         env: { ...options.environment, ...(options.noFfi === true ? { VIRTSEC_NO_FFI: '1' } : {}) },
@@ -84,15 +102,17 @@ export class TestSystem {
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.kernelLog += chunk.toString()));
     const planPipe = this.#child.stdio[3] as Writable;
     planPipe.on('error', () => {});
-    planPipe.end(JSON.stringify(plan));
+    planPipe.end(plan.file);
     const lines = createInterface({ input: this.#child.stdio[4] as Readable });
     lines.on('line', (line) => {
       this.events.push(JSON.parse(line) as KernelEvent);
       for (const check of this.#waiting) check();
     });
     const limit = setTimeout(() => this.kill('SIGKILL'), 2 * PATIENCE_MS);
+    TestSystem.#running.add(this);
     this.exited = new Promise((resolve) => {
       this.#child.on('close', (code) => {
+        TestSystem.#running.delete(this);
         clearTimeout(limit);
         resolve(code);
         for (const check of this.#waiting) check();

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Io } from '../io.ts';
+import { SEPARATING } from '../../policy/analysis/separation.ts';
 import { execute } from '../main.ts';
+import { coreVersion } from '../version.ts';
 
 async function virtsec(...args: string[]): Promise<{ status: number; out: string; notes: string }> {
   let [out, notes] = ['', ''];
@@ -148,7 +150,38 @@ test('plan --show writes every default out', async (t) => {
   assert.match(out, /\n {2}ask:\n {4}call: linux -> pay\n {4}bytes: "64"\n {4}within: 50ms\n/);
   const { out: json } = await virtsec('plan', folder, '--show', '--json');
   assert.equal((JSON.parse(json) as { system: string }).system, 'small');
-  assert.equal((await virtsec('plan', folder)).status, 2);
+});
+
+test("--prove: who is separate from whom by the core's own policy; status 1 while the core is not the proved one", async (t) => {
+  const text = SYSTEM.replace('channels:', '  alone: { driver: clock }\nchannels:\n  tick: { signal: alone -> pay }');
+  const folder = folderWith(t, 'system.yaml', text);
+  const { status, out } = await virtsec('check', folder, '--prove');
+  const { isProved, theorems } = coreVersion();
+  const isAll = isProved && SEPARATING.every(([name]) => Object.hasOwn(theorems, name));
+  assert.equal(status, isAll ? 0 : 1);
+  assert.match(out, isAll ? /: proved \(/ : /NOT/);
+  assert.match(out, /\nOne way: [^\n]*\n {2}alone {2}-> {2}linux, pay, vault\n/);
+  assert.match(out, /\n {2}holds {3}only linux -> vault through pay\n/);
+  assert.match(out, /\nNot covered\n {2}end {6}all this is up to the end of the system; linux can bring it about/);
+  const document = JSON.parse((await virtsec('check', folder, '--prove', '--json')).out) as {
+    schema: string;
+    separation: { pairs: { from: string; to: string; by: string }[] };
+    separatedBy: { name: string; isProved: boolean }[];
+  };
+  assert.equal(document.schema, 'virtsec.prove/1');
+  assert.equal(document.separation.pairs.length, 12);
+  assert.equal(document.separatedBy.length, SEPARATING.length);
+  const free = text.replace(
+    '{ app: ./pay.ts }',
+    '{ app: ./pay.ts, devices: { x: { registers: 0x1000-0x2000, dma: any } } }',
+  );
+  const withDma = await virtsec('check', folderWith(t, 'system.yaml', free.replace(/assert:[^]*/, '')), '--prove');
+  assert.equal(withDma.status, 1);
+  assert.match(withDma.out, /NOTHING below holds against pay: a device of it reads and writes all memory/);
+  const broken = await virtsec('check', folderWith(t, 'system.yaml', BROKEN), '--prove');
+  assert.equal(broken.status, 1);
+  assert.match(broken.notes, /error\[VS502\]/);
+  assert.equal((await virtsec('check', folder, '--prove', '--sarif')).status, 2);
 });
 
 test('run refuses what it cannot carry out, and a system that breaks its own assertions', async (t) => {

@@ -2,8 +2,10 @@ import { writeFileSync } from 'node:fs';
 import {
   analyse,
   claimFaults,
+  type Description,
   findings,
   formatFaults,
+  type Host,
   PRESENCE,
   readDescription,
   VALIDATORS,
@@ -12,11 +14,15 @@ import { reportText } from '../../policy/report/text.ts';
 import { sarifLog } from '../../policy/report/sarif.ts';
 import { harmless } from '../../policy/source.ts';
 import { picture } from '../../policy/report/picture.ts';
-import { type Command, usageFailure } from '../command.ts';
+import { assertedOf, SEPARATING, separationOf } from '../../policy/analysis/separation.ts';
+import { undeclaredWays } from '../../policy/analysis/undeclared.ts';
+import { type Proof, proofText, unproved } from '../../policy/report/separation.ts';
+import { type Call, type Command, usageFailure } from '../command.ts';
 import { findDescription, readDescriptionFile } from '../description-file.ts';
 import { EXIT, Failure } from '../failure.ts';
-import { paintOf } from '../io.ts';
-import { versions } from '../version.ts';
+import { type Io, paintOf } from '../io.ts';
+import { compileDescription, loadPlanFile } from '../plan-source.ts';
+import { coreVersion, versions } from '../version.ts';
 
 export const command: Command = {
   name: 'check',
@@ -25,6 +31,9 @@ export const command: Command = {
   options: {
     json: { summary: 'write one JSON document: faults, flows, schedule, compromise' },
     sarif: { summary: 'write faults as SARIF 2.1.0, for code hosts and editors' },
+    prove: {
+      summary: "say what the core's theorems mean for this system: who is separate from whom, and what is not covered",
+    },
     svg: { value: 'FILE', completes: 'file', summary: 'draw the system into FILE' },
   },
   details: `
@@ -33,15 +42,22 @@ SYSTEM is a folder with a system.yaml (or .json, or .ts), a file, or the name of
 Exit status 0: the description is right and all that it asserts holds. 1: an assertion, a label or a time bound is
 broken; the message shows the way that breaks it, step by step. 2: the description itself is wrong.
 
+With --prove the plan is compiled and accepted by the core, and its policy is read back from the core's tables. Status 1
+also when the core that is here is not the one that was proved (docs/proof.md), or a device may write all memory.
+
 A file that an application or a driver names may be missing here: that is a warning, and only \`virtsec run\` needs it.
 
 Examples:
   virtsec check payment-terminal
   virtsec check my-system --svg my-system.svg
+  virtsec check sandboxes --prove
   virtsec check my-system --sarif > check.sarif`,
 
   async run(call, io) {
     if (call.words.length > 1) throw usageFailure(command, `one system at a time, not ${call.words.length}`);
+    if (call.has('prove') && (call.has('sarif') || call.has('svg'))) {
+      throw usageFailure(command, '--prove writes text, or with --json one document');
+    }
     if (call.has('json') && call.has('sarif')) throw usageFailure(command, '--json and --sarif are two documents');
     const { name, text, host } = await readDescriptionFile(findDescription('check', call.words[0]));
     const reading = readDescription(
@@ -63,6 +79,10 @@ Examples:
     const warnings = PRESENCE.flatMap((validator) => [...validator(description, host)]);
     const faults = claimFaults(description);
     const analysis = analyse(description, source);
+    if (call.has('prove')) {
+      if (faults.length > 0) throw new Failure(EXIT.failed, formatFaults(source, faults).join('\n\n'));
+      return prove(call, io, description, host);
+    }
     const svg = call.value('svg');
     if (svg !== undefined) writePicture(svg, picture(description, analysis, faults));
     if (call.has('sarif')) io.out(json(sarifLog(source, faults, versions().virtsec, warnings)));
@@ -84,6 +104,34 @@ Examples:
     return faults.length === 0 ? EXIT.ok : EXIT.failed;
   },
 };
+
+/** What is proved, of the plan that `virtsec plan` would write. */
+function prove(call: Call, io: Io, description: Description, host: Host): number {
+  const { bytes } = compileDescription(description, host);
+  const { kernel, plan, hash } = loadPlanFile('plan', bytes);
+  const names = plan.partitions.map(({ name }) => name);
+  const core = coreVersion();
+  const proof: Proof = {
+    system: description.system,
+    plan: hash,
+    core,
+    separation: separationOf(kernel, names),
+    assertions: assertedOf(kernel, names, description.assertions),
+    notCovered: undeclaredWays(description).map(({ kind, partitions, sentence }) => ({ kind, partitions, sentence })),
+    freeDma: description.partitions
+      .filter(({ devices }) => devices.some(({ dma }) => dma === 'any'))
+      .map(({ name }) => name),
+    replicaOf: Object.fromEntries(
+      description.partitions.flatMap(({ name, replicaOf }) => (replicaOf === undefined ? [] : [[name, replicaOf]])),
+    ),
+  };
+  const holds = unproved(core).length === 0 && proof.freeDma.length === 0 && proof.assertions.every((one) => one.holds);
+  if (call.has('json')) {
+    const theorems = SEPARATING.map(([name, says]) => ({ name, says, isProved: !unproved(core).includes(name) }));
+    io.out(json({ schema: 'virtsec.prove/1', holds, ...proof, separatedBy: theorems }));
+  } else io.out(proofText(proof, paintOf(io)));
+  return holds ? EXIT.ok : EXIT.failed;
+}
 
 const json = (document: object): string => `${JSON.stringify(document)}\n`;
 

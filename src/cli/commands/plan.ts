@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { isSignedBy, PlanFileError, signPlanFile } from '../../kernel/plan-file.ts';
+import { isSignedBy, signPlanFile } from '../../kernel/plan-file.ts';
 import { showDescription } from '../../policy/index.ts';
 import { planFlows, planText } from '../../policy/report/plan.ts';
 import { harmless } from '../../policy/source.ts';
@@ -14,6 +14,7 @@ import {
   type LoadedPlan,
   loadPlanFile,
   readPlanFile,
+  withKey,
 } from '../plan-source.ts';
 
 export const command: Command = {
@@ -46,7 +47,7 @@ Examples:
     const isCompiled = word !== undefined && isPlanFile(word);
     if (call.has('show')) {
       if (isCompiled) throw usageFailure(command, '--show writes a description, and this is a compiled plan');
-      const { description } = checkedDescription(await readDescriptionFile(findDescription('plan', word)));
+      const description = checkedDescription(await readDescriptionFile(findDescription('plan', word)));
       io.out(showDescription(description, call.has('json') ? 'json' : 'yaml'));
       return EXIT.ok;
     }
@@ -55,7 +56,7 @@ Examples:
     const output = call.value('output');
     if (output !== undefined) write(output, plan.bytes);
     const key = call.value('verify');
-    const isVerified = key === undefined ? undefined : withKey(key, (pem) => isSignedBy(plan.loaded, pem));
+    const isVerified = key === undefined ? undefined : withKey('plan', key, (pem) => isSignedBy(plan.loaded, pem));
     report(call, io, plan.loaded, isVerified);
     if (isVerified === false) {
       throw new Failure(
@@ -71,7 +72,7 @@ Examples:
 
 async function compile(word: string | undefined, io: Io): Promise<Buffer> {
   const file = await readDescriptionFile(findDescription('plan', word));
-  const { bytes, unbound } = compileDescription(checkedDescription(file), file);
+  const { bytes, unbound } = compileDescription(checkedDescription(file), file.host);
   if (unbound.length > 0) {
     const names = harmless(unbound.join(', '));
     io.note(`${io.paint('note', 'yellow', 'warning')}: not there, so the plan does not bind them: ${names}\n`);
@@ -82,17 +83,8 @@ async function compile(word: string | undefined, io: Io): Promise<Buffer> {
 function signed(call: Call, loaded: LoadedPlan, bytes: Buffer): { loaded: LoadedPlan; bytes: Buffer } {
   const key = call.value('sign');
   if (key === undefined) return { loaded, bytes };
-  const signedBytes = withKey(key, (pem) => signPlanFile(bytes, pem));
+  const signedBytes = withKey('plan', key, (pem) => signPlanFile(bytes, pem));
   return { loaded: loadPlanFile('plan', signedBytes), bytes: signedBytes };
-}
-
-function withKey<T>(file: string, use: (pem: string) => T): T {
-  try {
-    return use(readFileSync(file, 'utf8'));
-  } catch (error) {
-    if (!(error instanceof PlanFileError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
-    throw new Failure(EXIT.usage, `virtsec plan: ${file}: ${(error as Error).message}`, 'virtsec key new FILE');
-  }
 }
 
 function write(file: string, bytes: Uint8Array): void {

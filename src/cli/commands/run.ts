@@ -1,11 +1,18 @@
-import { compilePlan, parseSize, parseTime } from '../../policy/index.ts';
+import { resolve } from 'node:path';
+import { LAYERS } from '../../kernel/abi.ts';
+import { encodePlanFile, isSignedBy, openPlanFile } from '../../kernel/plan-file.ts';
+import { compileSystem, parseSize, parseTime, type TerminalChoice } from '../../policy/index.ts';
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
-import { EXIT } from '../failure.ts';
+import { EXIT, Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
+import type { Plan } from '../../kernel/plan.ts';
+import { isPlanFile, onTerminal, placePlan, type PlacedPlan, readPlanFile, withKey } from '../plan-source.ts';
+import { announce, readSnapshot, statisticsFile } from '../statistics-files.ts';
+import { ratesOf, statisticsTable } from '../statistics.ts';
 import { type Step, unescape } from '../script.ts';
 import { runSession } from '../session.ts';
-import { loadSystem } from '../system-file.ts';
+import { type LoadedSystem, type LoadOptions, loadSystem } from '../system-file.ts';
 import { isInteractive, openTerminal } from '../terminal.ts';
 
 /** Of a run with --json; more would not fit into one document with good sense. */
@@ -25,6 +32,14 @@ export const command: Command = {
     },
     until: { value: 'RE', summary: 'end the run when, after all steps, the console shows the pattern' },
     timeout: { value: 'TIME', summary: 'end with status 124 after so long: 30 (seconds), 500ms, 2m' },
+    'require-jail': {
+      value: 'LAYERS',
+      summary: 'refuse to run without these layers around every partition: names with commas, or `all`',
+      completes: ['all', ...LAYERS],
+    },
+    audit: { value: 'FILE', completes: 'file', summary: 'write the audit log to a new file (virtsec audit verify)' },
+    verify: { value: 'KEY', completes: 'file', summary: 'run a compiled plan only if it is signed by this public key' },
+    stats: { summary: 'tell at the end what the CPU engine of the guest did' },
     json: { summary: 'write one JSON document: transcript, times, events, exit' },
     append: { value: 'TEXT', summary: "add to the kernel's command line" },
     kernel: { value: 'FILE', completes: 'file', summary: "the guest's kernel: Image, gzip, EFI-zboot or ELF" },
@@ -35,7 +50,8 @@ export const command: Command = {
   },
   details: `
 SYSTEM is a folder with a system.yaml, a file, or the name of an example (hello). Without it: the current folder, or one
-guest of the files that --kernel, --initrd and --firmware name.
+guest of the files that --kernel, --initrd and --firmware name. It may also be a plan that \`virtsec plan\` has compiled: the paths in
+it start at its folder, and a file whose hash is not the one in the plan is refused.
 
 On a terminal you are at the guest's console; Ctrl-] opens the menu. With --expect, --send or --until, or when
 standard input or output is no terminal, the console is scripted: output goes to standard output, and standard input
@@ -55,30 +71,33 @@ Examples:
   async run(call, io) {
     const plainOptions = readOptions(call);
     const { steps, until, timeout, load } = plainOptions;
-    const system = await loadSystem(load, io);
+    const audit = call.value('audit');
+    const required = requiredLayers(call.value('require-jail'));
+    const placed = await compiledPlan(call, load, io);
+    const system = placed === undefined ? await loadSystem(load, io) : undefined;
+    const { ready } = placed ?? system!;
     const isScripted = steps.length > 0 || until !== undefined || call.has('json') || !isInteractive();
     const takesStdin = isScripted && steps.length === 0 && until === undefined;
     const raw = isScripted ? undefined : openTerminal();
+    let leave: (() => void) | undefined;
     try {
       const { rows = 0, columns = 0 } = raw ?? {};
-      const boot = new Map(system.boot);
-      const guest = system.guest.name;
-      // A serial line has no window size. Linux hands words of its command line that it does not know to init as
-      // variables, and these two are what programs look at.
-      if (rows > 0 && columns > 0) {
-        const files = boot.get(guest)!;
-        boot.set(guest, { ...files, cmdline: `${files.cmdline} LINES=${rows} COLUMNS=${columns}`.trim() });
-      }
-      const plan = compilePlan(system.description, boot, { console: guest, rows, columns });
+      const compiled =
+        placed === undefined ? compileFor(system!, { rows, columns }) : onTerminal(placed, { rows, columns });
+      const announced = announce(compiled.plan);
+      leave = announced.leave;
+      const { plan } = announced;
       const outcome = await runSession(
-        plan,
+        { plan, file: encodePlanFile(openPlanFile(compiled.file).words, plan) },
         {
           script: {
             steps,
-            ...(system.ready === undefined ? {} : { ready: new RegExp(system.ready, 'm') }),
+            ...(ready === undefined ? {} : { ready: new RegExp(ready, 'm') }),
             ...(until === undefined ? {} : { until }),
           },
           ...(timeout === undefined ? {} : { timeout }),
+          ...(audit === undefined ? {} : { audit }),
+          kernelArguments: required.flatMap((layer) => ['--require-layer', layer]),
           ...(raw === undefined ? {} : { raw }),
           ...(takesStdin ? { stdin: process.stdin } : {}),
           ...(call.has('json')
@@ -88,12 +107,50 @@ Examples:
         io,
       );
       report(call, io, plan.system, outcome);
+      if (call.has('stats')) tellStatistics(io, plan, placed?.guest ?? system!.guest.name);
       return outcome.status;
     } finally {
+      leave?.();
       raw?.restore();
     }
   },
 };
+
+function compileFor({ description, boot, guest, folder }: LoadedSystem, { rows, columns }: TerminalChoice) {
+  const all = new Map(boot);
+  // A serial line has no window size. Linux hands words of its command line that it does not know to init as variables, and
+  // these two are what programs look at.
+  if (rows > 0 && columns > 0) {
+    const files = all.get(guest.name)!;
+    all.set(guest.name, { ...files, cmdline: `${files.cmdline} LINES=${rows} COLUMNS=${columns}`.trim() });
+  }
+  const place = (path: string): string => resolve(folder, path);
+  return compileSystem(description, all, { console: guest.name, rows, columns }, { place });
+}
+
+/** The plan that is to be run, if it is one that `virtsec plan` has compiled. */
+async function compiledPlan(call: Call, load: LoadOptions, io: Io): Promise<PlacedPlan | undefined> {
+  const { system, guest, ...changes } = load;
+  const key = call.value('verify');
+  if (system === undefined || !isPlanFile(system)) {
+    if (key !== undefined) throw usageFailure(command, '--verify is for a plan that `virtsec plan` has compiled');
+    return undefined;
+  }
+  const [change] = Object.keys(changes);
+  if (change !== undefined) throw usageFailure(command, `a compiled plan runs as it is: no --${change}`);
+  const loaded = readPlanFile(system);
+  if (key !== undefined && !withKey('run', key, (pem) => isSignedBy(loaded, pem))) {
+    throw new Failure(EXIT.failed, `virtsec run: ${system} is not signed by ${key}`);
+  }
+  return placePlan(system, loaded, guest, io);
+}
+
+function tellStatistics(io: Io, plan: Plan, guest: string): void {
+  const file = statisticsFile(plan, guest);
+  const snapshot = file === undefined ? undefined : readSnapshot(file);
+  if (snapshot === undefined) io.note(`virtsec: ${guest} has told no statistics.\n`);
+  else io.note(`${guest}, on for ${snapshot.seconds.toFixed(1)} s\n${statisticsTable(ratesOf(snapshot), snapshot)}`);
+}
 
 function report(call: Call, io: Io, system: string, outcome: Awaited<ReturnType<typeof runSession>>): void {
   if (call.has('json')) {
@@ -148,6 +205,17 @@ function readOptions(call: Call) {
       ...(harts === undefined ? {} : { harts }),
     },
   };
+}
+
+function requiredLayers(text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  if (text === 'all') return LAYERS;
+  const layers = text.split(',');
+  const wrong = layers.find((layer) => !(LAYERS as readonly string[]).includes(layer));
+  if (wrong !== undefined) {
+    throw usageFailure(command, `--require-jail: \`${wrong}\` is no layer`, `layers: all, ${LAYERS.join(', ')}`);
+  }
+  return layers;
 }
 
 const inRange = (value: number | undefined, [least, most]: readonly [number, number]): number | undefined =>

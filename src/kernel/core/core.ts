@@ -1402,11 +1402,12 @@ function beginFrame(k: Kernel): void {
 }
 /** `n` ticks at once, 1 <= n <= untilSwitch: the only action that moves time, windows, modes and credit. Else E_ARG. */
 export function tick(k: Kernel, n: number): number {
-  if (n < 1 || n > untilSwitch(k)) return E_ARG;
+  if (n < 1 || n > k.frameLength[k.mode] - k.framePos) return E_ARG;
+  const pos = k.framePos + n;
+  for (let i = 0; i < k.ncores; i++) if (k.winEnd[k.curWin[i]] < pos) return E_ARG;
   const hi = laterHi(k, n);
   k.timeLo = laterLo(k, n);
   k.timeHi = hi;
-  const pos = k.framePos + n;
   if (pos >= k.frameLength[k.mode]) {
     beginFrame(k);
     return OK;

@@ -77,12 +77,12 @@ export function domain_allDone(): number {
   return HOST;
 }
 
-function isPartition(k: Kernel, u: number): boolean {
+function isKnown(k: Kernel, u: number): boolean {
   return u >= 0 && u < k.np;
 }
 /** The plan lets partition a reach partition b. */
-function allows(k: Kernel, a: number, b: number): boolean {
-  return isPartition(k, a) && isPartition(k, b) && k.policy[a * MAX_PARTITIONS + b] !== FLOW_NONE;
+function reaches(k: Kernel, a: number, b: number): boolean {
+  return isKnown(k, a) && isKnown(k, b) && k.policy[a * MAX_PARTITIONS + b] !== FLOW_NONE;
 }
 
 /**
@@ -92,11 +92,11 @@ function allows(k: Kernel, a: number, b: number): boolean {
  */
 export function flows(k: Kernel, a: number, b: number): boolean {
   if (a === b) return true;
-  if (b === CLOCK) return isPartition(k, a) && k.mayMode[a] === 1;
+  if (b === CLOCK) return isKnown(k, a) && k.mayMode[a] === 1;
   if (a === CLOCK || a === HOST) return true;
-  if (!isPartition(k, a)) return false;
+  if (!isKnown(k, a)) return false;
   if (b === HOST) return k.counts[a] === 1 || k.mayShutDown[a] === 1;
-  return allows(k, a, b);
+  return reaches(k, a, b);
 }
 
 /** A stream joins u and v: end `end` of u leads to it. */
@@ -143,7 +143,7 @@ export function plan(k: Kernel): boolean {
 }
 
 // ---- invariant --------------------------------------------------------------------------------------------------------
-function isFlag(x: number): boolean {
+function isBit(x: number): boolean {
   return x === 0 || x === 1;
 }
 /** A time, and not in the future. */
@@ -159,20 +159,20 @@ export function inv_system(k: Kernel): boolean {
   if (k.timeHi < 0 || k.timeLo < 0 || k.timeLo >= TIME_BASE) return false;
   if (k.mode < 0 || k.mode >= k.nmodes || k.nextMode < 0 || k.nextMode >= k.nmodes) return false;
   if (k.framePos < 0 || k.framePos >= k.frameLength[k.mode]) return false;
-  return k.status >= 0 && k.status <= MAX_STATUS && isFlag(k.endAsked);
+  return k.status >= 0 && k.status <= MAX_STATUS && isBit(k.endAsked);
 }
 /** The current window of a core is one of the mode's, and it is its time. */
 export function inv_core(k: Kernel, core: number): boolean {
   const w = k.curWin[core];
-  if (w < 0 || w >= k.nwindows || k.winSchedule[w] !== k.mode * MAX_CORES + core) return false;
-  return k.winStart[w] <= k.framePos && k.framePos < k.winEnd[w] && isFlag(k.switched[core]);
+  if (w < 0 || w >= k.nwindows || k.winSchedule[w] !== MAX_CORES * k.mode + core) return false;
+  return k.winStart[w] <= k.framePos && k.framePos < k.winEnd[w] && isBit(k.switched[core]);
 }
 export function inv_partition(k: Kernel, p: number): boolean {
   const state = k.state[p];
   if (state < P_HALTED || state > P_READY) return false;
   if (k.next[p] !== P_HALTED && k.next[p] !== P_LOADING) return false;
   if (state === P_WIPING && (k.cursor[p] < k.slotFirst[p] || k.cursor[p] > k.slotEnd[p])) return false;
-  if (!isFlag(k.startKind[p]) || !isFlag(k.done[p]) || !isFlag(k.fresh[p])) return false;
+  if (!isBit(k.startKind[p]) || !isBit(k.done[p]) || !isBit(k.fresh[p])) return false;
   // Who runs has not exited.
   if (state === P_READY && k.done[p] === 1) return false;
   if (k.exitStatus[p] < 0 || k.exitStatus[p] > MAX_STATUS) return false;
@@ -203,6 +203,8 @@ export function inv_wait(k: Kernel, p: number): boolean {
   if (why === W_ANY) return true;
   const c = k.waitPort[p];
   if (c < 0 || c >= k.nports) return false;
+  // Down the ranks: calls never wait in a circle.
+  if (why === W_CALL && k.rank[k.portTo[c]] >= k.rank[p]) return false;
   if (why === W_CALL) return k.portKind[c] === PORT_CALL && k.portFrom[c] === p && isOpen(k.callState[c]);
   if (why === W_SPACE) return k.portKind[c] === PORT_BLOCK && k.portFrom[c] === p;
   return why === W_MESSAGE && k.portTo[c] === p;
@@ -218,7 +220,7 @@ export function inv_port(k: Kernel, c: number): boolean {
 /** Its reader is being wiped, and this slot is done. */
 function isWiped(k: Kernel, s: number): boolean {
   const owner = k.slotOwner[s];
-  return isPartition(k, owner) && k.state[owner] === P_WIPING && s < k.cursor[owner];
+  return isKnown(k, owner) && k.state[owner] === P_WIPING && s < k.cursor[owner];
 }
 /** Nothing is left, and nothing comes, where a reader has been wiped. */
 export function inv_slot(k: Kernel, s: number): boolean {
@@ -229,7 +231,7 @@ export function inv_slotWord(k: Kernel, i: number): boolean {
   return k.slotData[i] === 0 || !isWiped(k, i >> 8);
 }
 export function inv_sample(k: Kernel, m: number): boolean {
-  if (!isFlag(k.sampleValid[m]) || k.sampleLength[m] < 0 || k.sampleLength[m] > k.sampleBytes[m]) return false;
+  if (!isBit(k.sampleValid[m]) || k.sampleLength[m] < 0 || k.sampleLength[m] > k.sampleBytes[m]) return false;
   return isPast(k, k.sampleHi[m], k.sampleLo[m]);
 }
 /** Holds after boot and between any two actions. */
@@ -248,26 +250,26 @@ export function invariant(k: Kernel): boolean {
 
 // ---- views: what of the state a domain sees ---------------------------------------------------------------------------
 function own(k: Kernel, u: number, p: number): boolean {
-  return isPartition(k, u) && u === p;
+  return isKnown(k, u) && u === p;
 }
 /** u manages p, and the plan lets p reach it. */
 function watches(k: Kernel, u: number, p: number): boolean {
-  return isPartition(k, u) && isPartition(k, p) && k.manager[p] === u && allows(k, p, u);
+  return isKnown(k, u) && isKnown(k, p) && k.manager[p] === u && reaches(k, p, u);
 }
 function audits(k: Kernel, u: number, p: number): boolean {
-  return isPartition(k, u) && isPartition(k, p) && k.auditor[p] === u;
+  return isKnown(k, u) && isKnown(k, p) && k.auditor[p] === u;
 }
 function isFrom(k: Kernel, u: number, c: number): boolean {
-  return isPartition(k, u) && c >= 0 && c < k.nports && k.portFrom[c] === u;
+  return isKnown(k, u) && c >= 0 && c < k.nports && k.portFrom[c] === u;
 }
 function isTo(k: Kernel, u: number, c: number): boolean {
-  return isPartition(k, u) && c >= 0 && c < k.nports && k.portTo[c] === u;
+  return isKnown(k, u) && c >= 0 && c < k.nports && k.portTo[c] === u;
 }
 function ownsSlot(k: Kernel, u: number, s: number): boolean {
-  return isPartition(k, u) && k.slotOwner[s] === u;
+  return isKnown(k, u) && k.slotOwner[s] === u;
 }
 function reads(k: Kernel, u: number, m: number): boolean {
-  return isPartition(k, u) && m >= 0 && m < k.nsamples && k.sampleReader[m * MAX_PARTITIONS + u] !== 0;
+  return isKnown(k, u) && m >= 0 && m < k.nsamples && k.sampleReader[m * MAX_PARTITIONS + u] !== 0;
 }
 
 /** The end of the system: nothing that it changes is the clock's. */
@@ -319,7 +321,7 @@ export function vis_exitStatus(k: Kernel, u: number, p: number): boolean {
   return own(k, u, p) || watches(k, u, p);
 }
 export function vis_done(k: Kernel, u: number, p: number): boolean {
-  return own(k, u, p) || (u === HOST && isPartition(k, p) && k.counts[p] === 1);
+  return own(k, u, p) || (u === HOST && isKnown(k, p) && k.counts[p] === 1);
 }
 export function vis_faults(k: Kernel, u: number, p: number): boolean {
   return own(k, u, p) || audits(k, u, p);
@@ -450,10 +452,10 @@ export function vis_sampleData(k: Kernel, u: number, i: number): boolean {
 
 // ---- frame: which cells an action of domain c may change ----------------------------------------------------------------
 function manages(k: Kernel, c: number, p: number): boolean {
-  return isPartition(k, c) && isPartition(k, p) && k.manager[p] === c;
+  return isKnown(k, c) && isKnown(k, p) && k.manager[p] === c;
 }
 function isJoined(k: Kernel, c: number, p: number): boolean {
-  return isPartition(k, c) && isPartition(k, p) && k.joined[p * MAX_PARTITIONS + c] !== 0;
+  return isKnown(k, c) && isKnown(k, p) && k.joined[p * MAX_PARTITIONS + c] !== 0;
 }
 /** The end of the system is said once. */
 export function may_sysMode(k: Kernel, c: number): boolean {
@@ -472,7 +474,7 @@ export function may_mode(_k: Kernel, c: number): boolean {
   return c === CLOCK;
 }
 export function may_nextMode(k: Kernel, c: number): boolean {
-  return isPartition(k, c) && k.mayMode[c] === 1;
+  return isKnown(k, c) && k.mayMode[c] === 1;
 }
 export function may_curWin(_k: Kernel, c: number, _core: number): boolean {
   return c === CLOCK;
@@ -481,17 +483,17 @@ export function may_switched(_k: Kernel, c: number, _core: number): boolean {
   return c === CLOCK;
 }
 export function may_status(k: Kernel, c: number): boolean {
-  return isPartition(k, c) && k.counts[c] === 1 && k.status === 0;
+  return isKnown(k, c) && k.counts[c] === 1 && k.status === 0;
 }
 export function may_endAsked(k: Kernel, c: number): boolean {
-  return isPartition(k, c) && k.mayShutDown[c] === 1;
+  return isKnown(k, c) && k.mayShutDown[c] === 1;
 }
 /** Scratch of the call that is being made. */
 export function may_outN(_k: Kernel, _c: number): boolean {
   return true;
 }
 export function may_out(k: Kernel, c: number, _i: number): boolean {
-  return isPartition(k, c);
+  return isKnown(k, c);
 }
 /** A manager writes what its commands need. */
 export function may_state(k: Kernel, c: number, p: number): boolean {
@@ -510,13 +512,13 @@ export function may_startKind(k: Kernel, c: number, p: number): boolean {
   return own(k, c, p) || manages(k, c, p);
 }
 export function may_fx(k: Kernel, c: number, p: number): boolean {
-  return own(k, c, p) || allows(k, c, p) || (c === HOST && k.sysMode === SYS_RUN);
+  return own(k, c, p) || reaches(k, c, p) || (c === HOST && k.sysMode === SYS_RUN);
 }
 export function may_fresh(k: Kernel, c: number, p: number): boolean {
-  return own(k, c, p) || allows(k, c, p);
+  return own(k, c, p) || reaches(k, c, p);
 }
 export function may_signals(k: Kernel, c: number, p: number): boolean {
-  return own(k, c, p) || allows(k, c, p);
+  return own(k, c, p) || reaches(k, c, p);
 }
 export function may_news(k: Kernel, c: number, p: number): boolean {
   return own(k, c, p) || isJoined(k, c, p);
@@ -608,13 +610,13 @@ export function may_callLo(k: Kernel, c: number, port: number): boolean {
   return isFrom(k, c, port);
 }
 export function may_slotLength(k: Kernel, c: number, s: number): boolean {
-  return ownsSlot(k, c, s) || allows(k, c, k.slotOwner[s]);
+  return ownsSlot(k, c, s) || reaches(k, c, k.slotOwner[s]);
 }
 export function may_slotData(k: Kernel, c: number, i: number): boolean {
   return may_slotLength(k, c, i >> 8);
 }
 function writes(k: Kernel, c: number, m: number): boolean {
-  return isPartition(k, c) && m >= 0 && m < k.nsamples && k.sampleFrom[m] === c;
+  return isKnown(k, c) && m >= 0 && m < k.nsamples && k.sampleFrom[m] === c;
 }
 export function may_sampleValid(k: Kernel, c: number, m: number): boolean {
   return writes(k, c, m);

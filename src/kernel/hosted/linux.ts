@@ -51,6 +51,7 @@ const X64 = {
   getppid: 110,
   sigaltstack: 131,
   sched_getparam: 143,
+  sched_setscheduler: 144,
   sched_getscheduler: 145,
   prctl: 157,
   mount: 165,
@@ -58,6 +59,7 @@ const X64 = {
   gettid: 186,
   tkill: 200,
   futex: 202,
+  sched_setaffinity: 203,
   sched_getaffinity: 204,
   restart_syscall: 219,
   clock_gettime: 228,
@@ -81,6 +83,7 @@ const X64 = {
   seccomp: 317,
   getrandom: 318,
   memfd_create: 319,
+  fallocate: 285,
   bpf: 321,
   execveat: 322,
   userfaultfd: 323,
@@ -136,6 +139,7 @@ const ARM64: Partial<Record<CallName, number>> = {
   uname: 160,
   fcntl: 25,
   fdatasync: 83,
+  fallocate: 47,
   ftruncate: 46,
   gettimeofday: 169,
   getrusage: 165,
@@ -145,6 +149,8 @@ const ARM64: Partial<Record<CallName, number>> = {
   getppid: 173,
   sigaltstack: 132,
   sched_getparam: 121,
+  sched_setscheduler: 119,
+  sched_setaffinity: 122,
   sched_getscheduler: 120,
   prctl: 167,
   mount: 40,
@@ -313,16 +319,24 @@ export function addSeals(fd: number, seals: number): void {
   must('fcntl', fd, F_ADD_SEALS, seals);
 }
 
-/** Maps `fd` shared; the address. */
-export function mapMemory(fd: number, bytes: number, access: 'read' | 'write'): bigint {
+/** Maps `fd` shared; the address. `over`: in place of what is mapped at that address. */
+export function mapMemory(fd: number, bytes: number, access: 'read' | 'write', over = 0n): bigint {
   const t = thread();
   const PROT_READ = 1;
   const PROT_WRITE = 2;
   const MAP_SHARED = 1n;
-  const prot = access === 'write' ? PROT_READ | PROT_WRITE : PROT_READ;
-  const at = t.raw(BigInt(callNumber('mmap')!), 0n, BigInt(bytes), BigInt(prot), MAP_SHARED, BigInt(fd), 0n);
+  const MAP_FIXED = 16n;
+  const prot = BigInt(access === 'write' ? PROT_READ | PROT_WRITE : PROT_READ);
+  const flags = over === 0n ? MAP_SHARED : MAP_SHARED | MAP_FIXED;
+  const at = t.raw(BigInt(callNumber('mmap')!), over, BigInt(bytes), prot, flags, BigInt(fd), 0n);
   if (at === -1n) throw new SystemCallError('mmap', t.errno[0]);
   return at;
+}
+
+/** Zeroes a part of a memfd: every mapping sees it. */
+export function wipeMemory(fd: number, from: number, bytes: number): void {
+  const PUNCH_HOLE_KEEP_SIZE = 3;
+  must('fallocate', fd, PUNCH_HOLE_KEEP_SIZE, from, bytes);
 }
 
 export function closeDescriptor(fd: number): void {
@@ -425,9 +439,19 @@ export class FutexSet {
 
 // ---- processes
 export const SIGKILL = 9;
+export const SIGCHLD = 17;
+export const SIGCONT = 18;
+export const SIGSTOP = 19;
 
 /** prctl options (linux/prctl.h) */
-export const PR = { setPdeathsig: 1, getDumpable: 3, setDumpable: 4, setNoNewPrivs: 38, getNoNewPrivs: 39 };
+export const PR = {
+  setPdeathsig: 1,
+  getDumpable: 3,
+  setDumpable: 4,
+  setNoNewPrivs: 38,
+  getNoNewPrivs: 39,
+  setTimerSlack: 29,
+};
 
 /** This process dies when the thread that started it does. False: it has died already (the parent is not `parent`). */
 export function dieWithParent(parent: number): boolean {

@@ -1,41 +1,40 @@
-// The kernel process (docs/design/seams.md): plan on descriptor 3, events on 4, the terminal to pass on as 5 and 6.
-// This thread holds Node's event loop: births, deaths, logs, signals, and the end of the system. Decisions are the core's.
-import {
-  closeSync,
-  constants as fsConstants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
-import { constants } from 'node:os';
+// The kernel process (docs/design/seams.md): plan on descriptor 3, events on 4, the terminal to pass on as 5 and 6,
+// requests of the operator on 7, the audit log on 8.
+// This thread holds Node's event loop; the life of the system is system.ts.
+import { createHash } from 'node:crypto';
+import { closeSync, constants as fsConstants, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { parseArgs } from 'node:util';
-import { LAYERS, STOP_GRACE_MS } from '../abi.ts';
-import type { HelloText, Layer } from '../abi.ts';
-import type { KernelEvent, Plan } from '../plan.ts';
-import { countingKind } from './core-tables.ts';
-import type { CoreEvent } from './core-tables.ts';
+import { LAYERS } from '../abi.ts';
+import type { Layer } from '../abi.ts';
+import { PlanFileError, openPlanFile } from '../plan-file.ts';
+import { contradiction } from '../plan-names.ts';
+import type { KernelEvent, ManagementRequest, Plan, PlanFileEntry } from '../plan.ts';
+import { AuditLog } from './audit-log.ts';
+import { bootPlan } from './boot-plan.ts';
+import type { BootedPlan } from './boot-plan.ts';
 import { closeOnExecFrom, dieWithParent, exitProcess, whyNoFfi } from './linux.ts';
-import { LogLines, harmless } from './log-lines.ts';
+import { harmless } from './log-lines.ts';
 import { openMemoryTransport } from './memory-transport.ts';
 import { openPipeTransport } from './pipe-transport.ts';
 import { PlanError, checkPlan } from './plan-check.ts';
-import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
+import { EXTENSION } from './programs.ts';
+import { System } from './system.ts';
+import type { OpenFile } from './transport.ts';
 
 const PLAN_FD = 3;
 const EVENTS_FD = 4;
 const TERMINAL = { input: 5, output: 6 };
+const REQUESTS_FD = 7;
+const AUDIT_FD = 8;
+/** Longest request, in characters. */
+const MAX_REQUEST = 1024;
+/** How often the command is told how far the audit log is. */
+const AUDITED_MS = 1000;
 
-/** Exit statuses (docs: "The command"): a guest that ended in failure; wrong input; a fault of Virtsec itself. */
-const STATUS_GUEST_FAULT = 1;
+/** Exit statuses (docs: "The command"): wrong input; a fault of Virtsec itself. */
 const STATUS_REFUSED = 2;
 const STATUS_OWN_FAULT = 70;
-
-/** A partition that has said EXIT and is still there after this is killed. */
-const EXIT_GRACE_MS = 1000;
-/** All partitions must have said HELLO by then. */
-const BIRTH_LIMIT_MS = 120_000;
 
 const noFfi = whyNoFfi();
 
@@ -66,215 +65,45 @@ function refuse(reason: string): never {
 
 const isLayer = (name: string): name is Layer => (LAYERS as readonly string[]).includes(name);
 
-/** What a partition says about its own layers; it is not believed beyond its form. */
-function parseHello(text: string): HelloText {
+/** Hears the operator. */
+function openRequests(system: System): void {
+  const pipe = new Socket({ fd: REQUESTS_FD, readable: true, writable: false });
+  pipe.setEncoding('utf8').on('error', () => pipe.destroy());
+  let rest = '';
+  pipe.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = (lines.pop() ?? '').slice(0, MAX_REQUEST);
+    for (const line of lines) {
+      const request = parseRequest(line);
+      if (request !== undefined) system.manage(request);
+    }
+  });
+  pipe.unref();
+}
+
+function parseRequest(line: string): ManagementRequest | undefined {
   try {
-    const value = JSON.parse(text) as { layers?: unknown; missing?: unknown };
-    const layers = Array.isArray(value.layers) ? value.layers : [];
-    const missing = Array.isArray(value.missing) ? (value.missing as unknown[]) : [];
-    return {
-      layers: layers.filter((l): l is Layer => typeof l === 'string' && isLayer(l)),
-      missing: missing.flatMap((m) => {
-        const { layer, reason } = (m ?? {}) as { layer?: unknown; reason?: unknown };
-        return typeof layer === 'string' && isLayer(layer)
-          ? [{ layer, reason: harmless(String(reason).slice(0, 200)) }]
-          : [];
-      }),
-    };
+    const { id, do: what, partition } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    if (!Number.isSafeInteger(id) || typeof partition !== 'string') return undefined;
+    if (what !== 'start' && what !== 'stop' && what !== 'restart') return undefined;
+    return { id: id as number, do: what, partition: partition.slice(0, 64) };
   } catch {
-    return { layers: [], missing: [] };
+    return undefined;
   }
 }
 
-interface PartitionRecord {
-  hello: HelloText | undefined;
-  /** Status of its EXIT. */
-  exited: number | undefined;
-  illegal: boolean;
-  dead: boolean;
-  /** The kernel has killed it while the system ended, so its death says nothing about it. */
-  killed: boolean;
-  killTimer: NodeJS.Timeout | undefined;
-  readonly log: LogLines;
-}
-
-class System {
-  readonly #plan: Plan;
-  readonly #records: PartitionRecord[];
-  #transport: Transport | undefined;
-  #released = false;
-  #ending: { readonly why: 'all-guests-done' | 'shutdown' | 'signal' | 'fault'; readonly status: number } | undefined;
-  #guestFault = false;
-  #birthTimer: NodeJS.Timeout | undefined;
-
-  constructor(plan: Plan) {
-    this.#plan = plan;
-    this.#records = plan.partitions.map((p) => ({
-      hello: undefined,
-      exited: undefined,
-      illegal: false,
-      dead: false,
-      killed: false,
-      killTimer: undefined,
-      log: new LogLines((text) => emit({ event: 'log', partition: p.name, text })),
-    }));
-  }
-
-  async start(options: TransportOptions): Promise<void> {
-    const events: TransportEvents = {
-      core: (event) => this.#onCore(event),
-      dead: (partition, code, signal) => this.#onDead(partition, code, signal),
-      output: (partition, chunk) => this.#records[partition].log.bytes(chunk),
-      broken: (reason) => this.#fail(reason),
-    };
-    this.#birthTimer = setTimeout(() => this.#fail('not every partition has said HELLO'), BIRTH_LIMIT_MS);
-    process.on('SIGTERM', () => this.#end('signal', 128 + constants.signals.SIGTERM));
-    process.on('SIGINT', () => this.#end('signal', 128 + constants.signals.SIGINT));
-    // A partition can use memory without bound: when the host has none left, it is to go, and not the kernel.
-    const oomScore = setOomScore('1000');
-    this.#transport =
-      noFfi === undefined
-        ? await openMemoryTransport(this.#plan, options, events)
-        : openPipeTransport(this.#plan, noFfi, options, events);
-    if (oomScore !== undefined) setOomScore(oomScore);
-    if (this.#ending !== undefined) this.#killAll(); // by a signal, while they were being started
-    this.#releaseWhenAllAreThere();
-  }
-
-  #onCore(event: CoreEvent): void {
-    switch (event.event) {
-      case 'ready':
-      case 'died':
-        break;
-      case 'hello':
-        this.#records[event.partition].hello = parseHello(event.text);
-        if (event.allHeld) this.#releaseWhenAllAreThere();
-        break;
-      case 'log':
-        this.#records[event.partition].log.text(event.text);
-        break;
-      case 'reset':
-        if (this.#records[event.partition].log.admits())
-          emit({ event: 'reset', partition: this.#plan.partitions[event.partition].name });
-        break;
-      case 'exit':
-        this.#records[event.partition].exited = event.status;
-        this.#killSoon(event.partition, EXIT_GRACE_MS);
-        if (event.allDone) this.#end('all-guests-done', event.systemStatus);
-        break;
-      case 'shutdown':
-        this.#end('shutdown', event.systemStatus);
-        break;
-      case 'illegal':
-        this.#records[event.partition].illegal = true;
-        this.#transport?.kill(event.partition);
-        break;
-    }
-  }
-
-  #releaseWhenAllAreThere(): void {
-    const transport = this.#transport;
-    if (transport === undefined || this.#released || this.#ending !== undefined) return;
-    if (this.#records.some((r) => r.hello === undefined)) return;
-    this.#released = true;
-    clearTimeout(this.#birthTimer);
-    emit({
-      event: 'started',
-      partitions: this.#plan.partitions.map(({ name, kind }, p) => {
-        const hello = this.#records[p].hello!;
-        return {
-          name,
-          kind,
-          pid: transport.pid(p),
-          layers: LAYERS.filter((l) => transport.layers.layers.includes(l) || hello.layers.includes(l)).filter(
-            // Two domains: the one of birth and the partition's own. Both must stand.
-            (l) => ![...transport.layers.missing, ...hello.missing].some((m) => m.layer === l),
-          ),
-          missing: [...new Map([...hello.missing, ...transport.layers.missing].map((m) => [m.layer, m])).values()],
-        };
-      }),
-    });
-    transport.release();
-  }
-
-  #onDead(partition: number, code: number | null, signal: string | null): void {
-    const { name, kind } = this.#plan.partitions[partition];
-    const record = this.#records[partition];
-    record.dead = true;
-    clearTimeout(record.killTimer);
-    record.log.end();
-    const fault = record.exited === undefined;
-    if (!fault) {
-      emit({ event: 'exit', partition: name, by: 'exit', status: record.exited! });
-    } else if (!record.killed) {
-      const number = signal === null ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0);
-      const status = signal === null ? (code ?? 0) : 128 + number;
-      const by = record.illegal ? 'illegal-call' : signal === null ? 'process-exit' : 'signal';
-      emit({ event: 'exit', partition: name, by, status, ...(signal === null ? {} : { signal }) });
-      if (kind === countingKind(this.#plan)) this.#guestFault = true;
-      if (this.#ending === undefined && !this.#released) this.#fail(`${name} ended before the system had started`);
-      else if (!this.#canStillEnd()) this.#end('fault', STATUS_GUEST_FAULT);
-    }
-    this.#endWhenAllAreDead();
-  }
-
-  /** A fault takes nothing else down; but a system in which nobody is left to end it has ended. */
-  #canStillEnd(): boolean {
-    const kind = countingKind(this.#plan);
-    return this.#plan.partitions.some(
-      (p, i) => !this.#records[i].dead && (p.mayShutDown || kind === undefined || p.kind === kind),
-    );
-  }
-
-  #killSoon(partition: number, ms: number): void {
-    const record = this.#records[partition];
-    clearTimeout(record.killTimer);
-    record.killTimer = setTimeout(() => {
-      record.killed = true;
-      this.#transport?.kill(partition);
-    }, ms);
-  }
-
-  #end(why: 'all-guests-done' | 'shutdown' | 'signal' | 'fault', status: number): void {
-    if (this.#ending !== undefined) return;
-    this.#ending = { why, status };
-    clearTimeout(this.#birthTimer);
-    if (this.#released) {
-      // Drivers still have the guest's last words to bring out.
-      this.#transport?.stop();
-      this.#plan.partitions.forEach((_, p) => {
-        if (!this.#records[p].dead)
-          this.#killSoon(p, this.#records[p].exited === undefined ? STOP_GRACE_MS : EXIT_GRACE_MS);
-      });
-    } else {
-      this.#killAll();
-    }
-    this.#endWhenAllAreDead();
-  }
-
-  #killAll(): void {
-    for (const [p, record] of this.#records.entries()) {
-      record.killed = true;
-      this.#transport?.kill(p);
-    }
-  }
-
-  /** A fault of the kernel's own: nothing is waited for. Partitions die with the spawner thread. */
-  #fail(reason: string): void {
-    if (this.#ending !== undefined) return;
-    emit({ event: 'refused', reason });
-    this.#killAll();
-    emit({ event: 'ended', why: 'fault', status: STATUS_OWN_FAULT });
-    leave(STATUS_OWN_FAULT);
-  }
-
-  #endWhenAllAreDead(): void {
-    if (this.#ending === undefined || this.#records.some((r) => !r.dead)) return;
-    const { why, status } = this.#ending;
-    const final = status === 0 && this.#guestFault ? STATUS_GUEST_FAULT : status;
-    emit({ event: 'ended', why, status: final });
-    leave(final);
-  }
+/** The audit log. Its first record says what runs: plan, core and Node. */
+function openAudit(plan: string): AuditLog {
+  const audit = new AuditLog((line) => void writeSync(AUDIT_FD, line));
+  const core = readFileSync(new URL(`../core/core${EXTENSION}`, import.meta.url));
+  audit.add('boot', { plan, core: createHash('sha256').update(core).digest('hex'), node: process.version });
+  let told = 0;
+  setInterval(() => {
+    if (audit.records === told) return;
+    told = audit.records;
+    emit({ event: 'audited', records: audit.records, head: audit.head });
+  }, AUDITED_MS).unref();
+  return audit;
 }
 
 function exists(fd: number): boolean {
@@ -287,27 +116,46 @@ function exists(fd: number): boolean {
 }
 
 /**
- * Opens a file that a partition gets. Whoever wrote the description may have named anything: a pipe would be waited for, a
- * device acts when it is opened, and a terminal would become this session's.
+ * Opens a file that a partition gets, and holds it against the plan's hash. Whoever wrote the description may have named
+ * anything: a pipe would be waited for, a device acts when it is opened, and a terminal would become this session's.
  */
-function openFile(path: string): number {
-  const descriptor = openSync(path, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK | fsConstants.O_NOCTTY);
-  if (fstatSync(descriptor).isFile()) return descriptor;
-  closeSync(descriptor);
-  throw new Error(`${path} is not a regular file`);
+function openFile({ path, sha256, writable = false }: PlanFileEntry): number {
+  const access = writable ? fsConstants.O_RDWR | fsConstants.O_NOFOLLOW : fsConstants.O_RDONLY;
+  const descriptor = openSync(path, access | fsConstants.O_NONBLOCK | fsConstants.O_NOCTTY);
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is not a regular file`);
+    if (sha256 !== undefined && hashOf(descriptor) !== sha256)
+      throw new Error(`${path} is not what the plan was made for`);
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+}
+
+/** SHA-256 of a file in hexadecimal; the descriptor's position stays where it is. */
+function hashOf(descriptor: number): string {
+  const hash = createHash('sha256');
+  const buffer = new Uint8Array(1 << 20);
+  for (let at = 0; ;) {
+    const bytes = readSync(descriptor, buffer, 0, buffer.length, at);
+    if (bytes === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytes));
+    at += bytes;
+  }
 }
 
 /**
  * How willing the host is to kill this process, and what it starts from then on, when memory runs out (proc(5),
- * oom_score_adj: -1000..1000). Returns what it was; undefined: this host has no such thing.
+ * oom_score_adj: -1000..1000): a partition can use memory without bound, and is to go before the kernel does.
  */
-function setOomScore(score: string): string | undefined {
+function openOomScore(): (score: 'partition' | 'own') => void {
   try {
-    const before = readFileSync('/proc/self/oom_score_adj', 'utf8');
-    writeFileSync('/proc/self/oom_score_adj', score);
-    return before;
+    const descriptor = openSync('/proc/self/oom_score_adj', 'r+');
+    const own = readFileSync(descriptor, 'utf8');
+    return (score) => void writeSync(descriptor, score === 'own' ? own : '1000', 0);
   } catch {
-    return undefined;
+    return () => {}; // this host has no such thing
   }
 }
 
@@ -330,34 +178,80 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       'without-layer': { type: 'string', multiple: true, default: [] },
+      // What the descriptors 7 and 8 are for; without these words they may be anything, Node's own too.
+      requests: { type: 'boolean', default: false },
+      audit: { type: 'boolean', default: false },
+      'require-layer': { type: 'string', multiple: true, default: [] },
       'allow-program': { type: 'string', multiple: true, default: [] },
     },
   });
-  const without = values['without-layer'].filter(isLayer);
-  if (without.length < values['without-layer'].length) refuse(`--without-layer takes one of ${LAYERS.join(', ')}`);
+  const layersOf = (option: 'without-layer' | 'require-layer'): Layer[] => {
+    const layers = values[option].filter(isLayer);
+    if (layers.length < values[option].length) refuse(`--${option} takes one of ${LAYERS.join(', ')}`);
+    return layers;
+  };
+  const without = layersOf('without-layer');
+  const required = layersOf('require-layer');
   const allowedPrograms = values['allow-program'];
 
   let plan: Plan;
+  let words: Int32Array;
+  let hash: string;
+  let booted: BootedPlan;
   try {
-    plan = checkPlan(readFileSync(PLAN_FD, 'utf8'), allowedPrograms);
+    const file = openPlanFile(readFileSync(PLAN_FD));
     closeSync(PLAN_FD);
+    plan = checkPlan(file.names, allowedPrograms);
+    ({ words, hash } = file);
+    booted = bootPlan(words);
+    const wrong = contradiction(plan, booted.k);
+    if (wrong !== undefined) throw new PlanError(wrong);
   } catch (error) {
-    refuse(error instanceof PlanError ? error.message : `the plan cannot be read: ${String(error)}`);
+    const isRefusal = error instanceof PlanError || error instanceof PlanFileError;
+    refuse(isRefusal ? error.message : `the plan cannot be read: ${String(error)}`);
   }
-  const files = plan.partitions.map((p) =>
-    p.files.map(({ name, path }) => {
+  // Those of the first processes are opened before anything is started: what cannot be opened is refused.
+  const openFiles = (p: number): OpenFile[] =>
+    plan.partitions[p].files.map((file) => {
       try {
-        return { name, descriptor: openFile(path) };
+        return { name: file.name, descriptor: openFile(file) };
       } catch (error) {
-        return refuse(harmless(`${p.name}: file ${name}: ${(error as Error).message}`));
+        throw new Error(harmless(`file ${file.name}: ${(error as Error).message}`), { cause: error });
       }
-    }),
-  );
+    });
+  const firstFiles = new Map<number, OpenFile[]>();
+  for (const [p, { name }] of plan.partitions.entries()) {
+    try {
+      firstFiles.set(p, openFiles(p));
+    } catch (error) {
+      refuse(`${name}: ${(error as Error).message}`);
+    }
+  }
   const terminal = exists(TERMINAL.input) && exists(TERMINAL.output) ? TERMINAL : undefined;
   if (terminal === undefined && plan.partitions.some((p) => p.terminal)) {
     refuse('a partition has the terminal, but descriptors 5 and 6 are not open');
   }
-  await new System(plan).start({ without, allowedPrograms, files, terminal });
+  const options = {
+    plan,
+    words,
+    booted,
+    without,
+    allowedPrograms,
+    openFiles: (p: number) => {
+      const files = firstFiles.get(p) ?? openFiles(p);
+      firstFiles.delete(p);
+      return files;
+    },
+    oomScore: openOomScore(),
+    terminal,
+  };
+  const system = new System(plan, booted, { emit, leave, audit: values.audit ? openAudit(hash) : undefined, required });
+  if (values.requests) openRequests(system);
+  await system.run((events) =>
+    noFfi === undefined
+      ? openMemoryTransport(options, events)
+      : Promise.resolve(openPipeTransport(noFfi, options, events)),
+  );
 }
 
 main().catch((error: unknown) => {

@@ -1,18 +1,17 @@
-// Partitions over shared memory: call pages, streams in sealed memfds, the core in its own thread, births by the spawner.
+// Partitions over shared memory: call pages, streams in memfds, the core in its own thread, births by the spawner.
 import { Worker } from 'node:worker_threads';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { CALL_PAGE_BYTES, setUpLayers } from '../abi.ts';
 import type { HelloText, PartitionStart, StreamEnd } from '../abi.ts';
-import type { Plan } from '../plan.ts';
-import { endsOf } from './core-tables.ts';
-import type { CoreEvent } from './core-tables.ts';
+import { FAULT_EXIT, FAULT_MEMORY, FAULT_TRAP } from '../core/core.ts';
+import { endsOf, isRestartable } from './boot-plan.ts';
+import { Cgroups } from './cgroup.ts';
+import type { Limits } from './cgroup.ts';
 import type { CoreRequest, CoreThreadData } from './core-thread.ts';
 import {
   PR,
-  SEAL,
   SIGKILL,
-  addSeals,
   closeDescriptor,
   createMemory,
   createPipe,
@@ -24,184 +23,267 @@ import {
   systemCall,
 } from './linux.ts';
 import { readLog } from './log-lines.ts';
-import { ENVIRONMENT, EXTENSION, findProgram, nodeArguments, readableTrees } from './programs.ts';
-import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import { FIRST_UID, whyNoOwnUid } from './own-uid.ts';
-import { NO_PORTS } from './transport.ts';
+import { ENVIRONMENT, EXTENSION, findProgram, hasProcess, nodeArguments, readableTrees } from './programs.ts';
+import { RingMemory } from './ring-memory.ts';
+import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
+import { startOf } from './start-data.ts';
+import type { CoreEvent } from './supervisor.ts';
 import type { Transport, TransportEvents, TransportOptions } from './transport.ts';
+import { holdThreads, ignoreStops } from './windows.ts';
 
-/** The one page of a stream's data memfd before the ring (docs/design/seams.md, "Streams"). */
-const HEADER_BYTES = 4096;
-const PROGRESS_BYTES = 4096;
+/** Bytes that Node takes before a program has any of its own: a small one, a VMM, and each of its harts. */
+const NODE_MEMORY = 128 << 20;
+const VMM_MEMORY = 384 << 20;
+const HART_MEMORY = 128 << 20;
+const NODE_THREADS = 32;
 
-interface Ring {
-  readonly data: number;
-  /** The same memory, read-only: a mapping of it cannot be made writable. */
-  readonly dataReadOnly: number;
-  readonly progress: number;
-  readonly progressReadOnly: number;
+/** One process of a partition. */
+interface Process {
+  readonly wakePipe: number;
+  /** Resolves when its last words have been taken; to be called when it is dead. */
+  readonly lastWords: () => Promise<unknown>;
+  pid: number;
+  pidfd: number;
+  /** It is to be killed as soon as it can be. */
+  condemned: boolean;
+  /** What its windows are enforced by. */
+  threads: readonly number[];
 }
 
-function createRing(name: string, bytes: number): Ring {
-  const readOnly = (fd: number) => openSync(`/proc/self/fd/${fd}`, 'r');
-  const data = createMemory(name, HEADER_BYTES + bytes);
-  const progress = createMemory(name, PROGRESS_BYTES);
-  return { data, dataReadOnly: readOnly(data), progress, progressReadOnly: readOnly(progress) };
+export async function openMemoryTransport(options: TransportOptions, events: TransportEvents): Promise<Transport> {
+  const transport = new MemoryTransport(options, events);
+  await transport.open();
+  return transport;
 }
 
-export async function openMemoryTransport(
-  plan: Plan,
-  options: TransportOptions,
-  events: TransportEvents,
-): Promise<Transport> {
-  const programs = plan.partitions.map((p) => findProgram(p.program, options.allowedPrograms)!);
-  const trees = [...new Set(programs.flatMap(readableTrees))];
-  const noUid = options.without.includes('uid') ? 'left out' : whyNoOwnUid([process.execPath, ...trees]);
-
-  // ---- the spawner, jailed before anything is started
-  const spawnerData: SpawnerData = { readable: trees, without: options.without };
-  const spawner = new Worker(new URL(`spawner${EXTENSION}`, import.meta.url), { workerData: spawnerData });
-  const born = await new Promise<HelloText>((resolve, reject) => {
-    spawner.once('error', reject);
-    spawner.once('message', (m: SpawnEvent) => (m.event === 'ready' ? resolve(m.layers) : reject(new Error(m.event))));
-  });
-  const layers = setUpLayers(options.without, [
-    ['uid', () => noUid],
-    ['permission', () => undefined], // a flag of Node's
-  ]);
-
-  // ---- memory and pipes
-  const pageFds = plan.partitions.map((p) => createMemory(`page-${p.name}`, CALL_PAGE_BYTES));
-  const pages = pageFds.map((fd) => mapMemory(fd, CALL_PAGE_BYTES, 'write'));
-  const rings = plan.streams.map((s) => createRing(s.name, s.bytes));
-  const wakePipes = plan.partitions.map(() => createPipe());
-  for (const [, write] of wakePipes) setNonBlocking(write);
-  const logPipes = plan.partitions.map(() => createPipe());
-  const bellFd = createMemory('bell', CALL_PAGE_BYTES);
-  const bell = mapMemory(bellFd, CALL_PAGE_BYTES, 'write');
-  closeDescriptor(bellFd);
-  const bellWord = new Int32Array(memoryAt(bell, 4));
-
-  // ---- the core thread
-  const coreData: CoreThreadData = { plan, pages, wakePipes: wakePipes.map(([, write]) => write), bell };
-  const coreThread = new Worker(new URL(`core-thread${EXTENSION}`, import.meta.url), { workerData: coreData });
-  await new Promise<void>((resolve, reject) => {
-    coreThread.once('error', reject);
-    coreThread.once('message', () => resolve());
-  });
+class MemoryTransport implements Transport {
+  readonly #options: TransportOptions;
+  readonly #events: TransportEvents;
+  readonly #processes: (Process | undefined)[];
+  readonly #pages: readonly bigint[];
+  readonly #rings: readonly RingMemory[];
+  readonly #bell: bigint;
+  readonly #bellWord: Int32Array;
+  readonly #noUid: string | undefined;
+  readonly #cgroups: Cgroups | undefined;
+  readonly #noCgroups: string | undefined;
+  #spawner!: Worker;
+  #coreThread!: Worker;
+  layers: HelloText = { layers: [], missing: [] };
   /** What is to be done once the core has told all that it had to tell of a partition. */
-  const onceTold = new Map<number, () => void>();
-  coreThread.on('message', (event: CoreEvent) => {
-    if (event.event === 'died') onceTold.get(event.partition)?.();
-    else events.core(event);
-  });
-  coreThread.on('error', (error: Error) => events.broken(`core thread: ${error.message}`));
-  const ask = (request: CoreRequest) => {
-    coreThread.postMessage(request);
-    Atomics.add(bellWord, 0, 1);
-    futexWake(bell, 1);
-  };
+  readonly #onceTold = new Map<number, (restarts: boolean) => void>();
 
-  // ---- partitions
-  const lastWords = logPipes.map(([read], id) => {
-    const log = new Socket({ fd: read, readable: true, writable: false });
-    log.on('error', () => log.destroy());
-    return readLog(log, (chunk) => events.output(id, chunk));
-  });
-  const pids = plan.partitions.map(() => 0);
-  const pidfds = plan.partitions.map(() => -1);
-  const ends = endsOf(plan);
-  let toStart = plan.partitions.length;
-  const allStarted = new Promise<void>((resolve, reject) => {
-    spawner.on('error', (error: Error) => {
-      events.broken(`spawner: ${error.message}`);
-      reject(error);
-    });
-    spawner.on('message', (m: SpawnEvent) => {
-      if (m.event === 'started') {
-        pids[m.partition] = m.pid;
-        pidfds[m.partition] = m.pidfd;
-        if (--toStart === 0) resolve();
-      } else if (m.event === 'failed') {
-        reject(new Error(`${plan.partitions[m.partition].name}: ${m.reason}`));
-      } else if (m.event === 'ended') {
-        // Its last words come first, those to the core too: the death comes by another port, and could pass its EXIT.
-        const told = new Promise<void>((resolve) => onceTold.set(m.partition, resolve));
-        ask({ request: 'died', partition: m.partition });
-        void Promise.all([lastWords[m.partition](), told]).then(() => events.dead(m.partition, m.code, m.signal));
-      }
-    });
-  });
+  constructor(options: TransportOptions, events: TransportEvents) {
+    const { plan, booted } = options;
+    this.#options = options;
+    this.#events = events;
+    this.#processes = plan.partitions.map(() => undefined);
+    // Nobody rings in these: each process gets a page of its own in their place.
+    this.#pages = plan.partitions.map((p) => mapNew(`page-${p.name}`));
+    this.#rings = plan.streams.map(
+      (s) => new RingMemory(s.name, s.bytes, isRestartable(booted.k, s.from) || isRestartable(booted.k, s.to)),
+    );
+    this.#bell = mapNew('bell');
+    this.#bellWord = new Int32Array(memoryAt(this.#bell, 4));
+    const cgroups = options.without.includes('cgroup') ? 'left out' : Cgroups.open();
+    this.#cgroups = typeof cgroups === 'string' ? undefined : cgroups;
+    this.#noCgroups = typeof cgroups === 'string' ? cgroups : undefined;
+    this.#noUid = options.without.includes('uid') ? 'left out' : whyNoOwnUid([process.execPath, ...this.#trees()]);
+  }
 
-  plan.partitions.forEach((p, id) => {
+  /** What a partition may take: its own memory, and what Node takes itself. */
+  #limitsOf(p: number): Limits {
+    const { kind, memory, harts } = this.#options.plan.partitions[p];
+    const node = kind === 'guest' ? VMM_MEMORY + harts * HART_MEMORY : NODE_MEMORY;
+    return { memory: memory + node, tasks: NODE_THREADS + harts };
+  }
+
+  #trees(): string[] {
+    const { plan, allowedPrograms } = this.#options;
+    const programs = plan.partitions.filter(hasProcess).map((p) => findProgram(p.program, allowedPrograms)!);
+    return [...new Set(programs.flatMap(readableTrees))];
+  }
+
+  async open(): Promise<void> {
+    const { without, words } = this.#options;
+    // The spawner, jailed before anything is started.
+    const spawnerData: SpawnerData = { readable: this.#trees(), without };
+    this.#spawner = new Worker(new URL(`spawner${EXTENSION}`, import.meta.url), { workerData: spawnerData });
+    const born = await new Promise<HelloText>((resolve, reject) => {
+      this.#spawner.once('error', reject);
+      this.#spawner.once('message', (m: SpawnEvent) =>
+        m.event === 'ready' ? resolve(m.layers) : reject(new Error(m.event)),
+      );
+    });
+    const more = setUpLayers(without, [
+      ['uid', () => this.#noUid],
+      ['cgroup', () => this.#noCgroups],
+      ['permission', () => undefined], // a flag of Node's
+    ]);
+    this.layers = { layers: [...born.layers, ...more.layers], missing: [...born.missing, ...more.missing] };
+    this.#spawner.on('error', (error: Error) => this.#events.broken(`spawner: ${error.message}`));
+    this.#spawner.on('message', (m: SpawnEvent) => this.#onSpawner(m));
+
+    const coreData: CoreThreadData = { words, pages: this.#pages, bell: this.#bell };
+    this.#coreThread = new Worker(new URL(`core-thread${EXTENSION}`, import.meta.url), { workerData: coreData });
+    this.#coreThread.on('error', (error: Error) => this.#events.broken(`core thread: ${error.message}`));
+    this.#coreThread.on('message', (event: CoreEvent) => {
+      const told = event.event === 'died' ? this.#onceTold.get(event.partition) : undefined;
+      if (event.event === 'died' && told !== undefined) {
+        this.#onceTold.delete(event.partition);
+        told(event.restarts);
+      } else this.#events.core(event);
+    });
+  }
+
+  #ask(request: CoreRequest): void {
+    this.#coreThread.postMessage(request);
+    Atomics.add(this.#bellWord, 0, 1);
+    futexWake(this.#bell, 1);
+  }
+
+  pid(p: number): number {
+    return this.#processes[p]?.pid ?? 0;
+  }
+
+  start(p: number, kind: PartitionStart['startKind']): void {
+    const { plan, booted, openFiles, terminal, without, allowedPrograms } = this.#options;
+    const program = findProgram(plan.partitions[p].program, allowedPrograms)!;
+    const files = openFiles(p);
+    const page = createMemory(`page-${plan.partitions[p].name}`, CALL_PAGE_BYTES);
+    mapMemory(page, CALL_PAGE_BYTES, 'write', this.#pages[p]);
+    const [wakeEnd, wakePipe] = createPipe();
+    setNonBlocking(wakePipe);
+    const [log, logEnd] = createPipe();
+
     // Descriptor numbers in the new process: 2 the log, 3 the call page, then the rest in order.
-    const descriptors: number[] = [logPipes[id][1], pageFds[id]];
+    const descriptors: number[] = [logEnd, page];
     const give = (fd: number) => descriptors.push(fd) + 1;
-    const wakePipe = give(wakePipes[id][0]);
-    const streams = ends[id].map(({ stream, direction }): StreamEnd => {
+    const wakeNumber = give(wakeEnd);
+    const streams = endsOf(booted.k, p).map(({ stream, direction }): StreamEnd => {
       const { name, bytes } = plan.streams[stream];
-      const ring = rings[stream];
-      return direction === 'out'
-        ? { name, direction, bytes, data: give(ring.data), progress: give(ring.progressReadOnly) }
-        : { name, direction, bytes, data: give(ring.dataReadOnly), progress: give(ring.progress) };
+      if (kind !== 'boot') this.#rings[stream].wipe(direction);
+      const { data, progress } = this.#rings[stream].descriptors(direction);
+      return { name, direction, bytes, data: give(data), progress: give(progress) };
     });
-    const files = Object.fromEntries(options.files[id].map(({ name, descriptor }) => [name, give(descriptor)]));
-    const terminal = p.terminal
-      ? { input: give(options.terminal!.input), output: give(options.terminal!.output) }
-      : undefined;
     const start: PartitionStart = {
-      id,
-      parent: process.pid,
-      name: p.name,
-      kind: p.kind,
-      memory: p.memory,
-      harts: p.harts,
-      config: p.config,
+      ...startOf(plan, p, kind, without),
       streams,
-      ...NO_PORTS,
-      files,
-      ...(terminal === undefined ? {} : { terminal }),
-      wakePipe,
+      files: Object.fromEntries(files.map(({ name, descriptor }) => [name, give(descriptor)])),
+      ...(plan.partitions[p].terminal
+        ? { terminal: { input: give(terminal!.input), output: give(terminal!.output) } }
+        : {}),
+      wakePipe: wakeNumber,
       transport: 'memory',
-      without: options.without,
     };
     const request: SpawnRequest = {
-      partition: id,
-      argv: [...nodeArguments(programs[id], !options.without.includes('permission'), true), JSON.stringify(start)],
+      partition: p,
+      argv: [...nodeArguments(program, !without.includes('permission'), true), JSON.stringify(start)],
       environment: ENVIRONMENT,
       descriptors,
-      uid: noUid === undefined ? FIRST_UID + id : undefined,
+      uid: this.#noUid === undefined ? FIRST_UID + p : undefined,
     };
-    spawner.postMessage(request);
-  });
-  await allStarted;
-
-  // What only partitions hold from here on: their ends of the pipes (so that an end is seen), their pages, their files.
-  plan.partitions.forEach((p, id) => {
-    closeDescriptor(pageFds[id]);
-    closeDescriptor(wakePipes[id][0]);
-    closeDescriptor(logPipes[id][1]);
-    for (const { descriptor } of options.files[id]) closeSync(descriptor);
-    if (p.terminal) for (const fd of Object.values(options.terminal!)) closeSync(fd);
-  });
-
-  return {
-    layers: { layers: [...born.layers, ...layers.layers], missing: [...born.missing, ...layers.missing] },
-    pid: (p) => pids[p],
-    release() {
-      // All mappings exist: nobody can make another writable one, not through any descriptor, ever.
-      for (const ring of rings) {
-        addSeals(ring.data, SEAL.futureWrite | SEAL.seal);
-        addSeals(ring.progress, SEAL.futureWrite | SEAL.seal);
-        for (const fd of Object.values(ring) as number[]) closeDescriptor(fd);
+    const words = new Socket({ fd: log, readable: true, writable: false });
+    words.on('error', () => words.destroy());
+    const lastWords = readLog(words, (chunk) => this.#events.output(p, chunk));
+    this.#processes[p] = { wakePipe, lastWords, pid: 0, pidfd: -1, condemned: false, threads: [] };
+    this.#ask({ request: 'attach', partition: p, wakePipe });
+    this.#options.oomScore('partition');
+    this.#births += 1;
+    this.#spawner.postMessage(request);
+    // What only the partition holds from then on: its ends of the pipes (so that an end is seen), its page, its files.
+    this.#onceStarted.set(p, () => {
+      for (const fd of [page, wakeEnd, logEnd]) closeDescriptor(fd);
+      for (const { descriptor } of files) closeSync(descriptor);
+      if (plan.partitions[p].terminal && !isRestartable(booted.k, p)) {
+        for (const fd of Object.values(terminal!)) closeSync(fd);
       }
-      // No partition of the same user may trace the kernel, read its memory or its descriptors.
-      must('prctl', PR.setDumpable, 0);
-      ask({ request: 'release' });
-    },
-    stop: () => ask({ request: 'stop' }),
-    kill: (p) => {
-      if (pidfds[p] >= 0) systemCall('pidfd_send_signal', pidfds[p], SIGKILL, 0, 0);
-    },
-  };
+    });
+  }
+  readonly #onceStarted = new Map<number, () => void>();
+  /** Processes that the spawner was asked for and has not started yet. */
+  #births = 0;
+
+  #onSpawner(m: SpawnEvent): void {
+    if (m.event === 'ready') return;
+    const p = m.partition;
+    const process = this.#processes[p];
+    if (m.event === 'failed') {
+      this.#events.broken(`${this.#options.plan.partitions[p].name}: ${m.reason}`);
+    } else if (m.event === 'started') {
+      if (--this.#births === 0) this.#options.oomScore('own');
+      this.#onceStarted.get(p)?.();
+      process!.pid = m.pid;
+      process!.pidfd = m.pidfd;
+      try {
+        this.#cgroups?.confine(p, m.pid, this.#limitsOf(p));
+      } catch (error) {
+        this.#events.output(p, Buffer.from(`no limits can be set: ${(error as Error).message}\n`));
+        process!.condemned = true;
+      }
+      if (process!.condemned) this.kill(p);
+    } else {
+      // Its last words come first, those to the core too: the death comes by another port, and could pass its EXIT.
+      const told = new Promise<boolean>((resolve) => this.#onceTold.set(p, resolve));
+      const wasOutOfMemory = this.#cgroups?.release(p) === true;
+      const code = m.signal === null ? FAULT_EXIT : wasOutOfMemory ? FAULT_MEMORY : FAULT_TRAP;
+      this.#ask({ request: 'died', partition: p, code });
+      void Promise.all([told, process!.lastWords()]).then(([restarts]) => {
+        for (const fd of [process!.wakePipe, process!.pidfd, ...process!.threads]) closeDescriptor(fd);
+        this.#processes[p] = undefined;
+        this.#events.dead(p, { code: m.code, signal: m.signal, restarts, wasOutOfMemory });
+      });
+    }
+  }
+
+  seal(): void {
+    for (const ring of this.#rings) ring.seal();
+    // No partition of the same user may trace the kernel, read its memory or its descriptors.
+    must('prctl', PR.setDumpable, 0);
+  }
+
+  load(p: number): void {
+    const process = this.#processes[p];
+    let threads: readonly number[] = [];
+    if (process !== undefined && this.#options.booted.k.background[p] === 0) {
+      const held = holdThreads(this.#options.booted.k, p, process.pid);
+      ({ threads } = held);
+      process.threads = threads;
+      if (held.weakness !== undefined) this.#events.core({ event: 'ready', weakness: held.weakness });
+      ignoreStops();
+    }
+    this.#ask({ request: 'load', partition: p, threads });
+  }
+  stop(): void {
+    this.#ask({ request: 'stop' });
+  }
+  fault(p: number, code: number): void {
+    this.#ask({ request: 'fault', partition: p, code });
+  }
+  failedToStart(p: number): void {
+    this.#ask({ request: 'died', partition: p, code: FAULT_EXIT });
+  }
+  manage(id: number, p: number, op: number, argument: number): void {
+    this.#ask({ request: 'manage', id, partition: p, op, argument });
+  }
+
+  close(): void {
+    this.#cgroups?.close();
+  }
+
+  kill(p: number): void {
+    const process = this.#processes[p];
+    if (process === undefined) return;
+    process.condemned = true;
+    if (process.pidfd >= 0) systemCall('pidfd_send_signal', process.pidfd, SIGKILL, 0, 0);
+  }
+}
+
+/** A new page of shared memory; its address. */
+function mapNew(name: string): bigint {
+  const fd = createMemory(name, CALL_PAGE_BYTES);
+  const at = mapMemory(fd, CALL_PAGE_BYTES, 'write');
+  closeDescriptor(fd);
+  return at;
 }

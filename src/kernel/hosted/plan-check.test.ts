@@ -38,7 +38,7 @@ function good(): Record<string, unknown> {
 }
 
 test('a good plan is taken as it is', () => {
-  assert.deepEqual(checkPlan(JSON.stringify(good()), []), good());
+  assert.deepEqual(checkPlan(good(), []), good());
 });
 
 /** A path into the plan, the wrong value there, and the message. */
@@ -67,6 +67,24 @@ const WRONG: readonly (readonly [path: string, value: unknown, message: string])
   ],
   ['partitions.0.files', [{ name: 'k', path: 'Image' }], 'plan.partitions[0].files[0].path: not an absolute path'],
   ['partitions.0.files', [{ name: 'k', path: '/a\0b' }], 'plan.partitions[0].files[0].path: not an absolute path'],
+  [
+    'partitions.0.files',
+    [{ name: 'k', path: '/k', sha256: 'AB' }],
+    'plan.partitions[0].files[0].sha256: not a SHA-256 in hexadecimal',
+  ],
+  [
+    'partitions.0.ports',
+    [{ name: 'p', kind: 'pipe', direction: 'out', handle: 0, bytes: 1 }],
+    'plan.partitions[0].ports[0].kind: not one of queuing, sampling, signal, call, manage',
+  ],
+  [
+    'partitions.0.ports',
+    [{ name: 'p', kind: 'call', direction: 'out', handle: 32, bytes: 1 }],
+    'plan.partitions[0].ports[0].handle: not in -1..31',
+  ],
+  ['partitions.0.audits', [{ name: 'x', partition: 64 }], 'plan.partitions[0].audits[0].partition: not in 0..63'],
+  ['partitions.0.beat', 0, 'plan.partitions[0].beat: not in 1..1125899906842624'],
+  ['modes', ['a b'], 'plan.modes[0]: not a name'],
   ['partitions.0.terminal', true, 'plan.partitions: more than one terminal'],
   ['partitions.0.mayShutDown', 1, 'plan.partitions[0].mayShutDown: not true or false'],
   ['streams.0.from', 2, 'plan.streams[0].from: not in 0..1'],
@@ -94,19 +112,19 @@ for (const [path, value, message] of WRONG) {
     for (const key of keys.slice(0, -1)) place = place[key] as Record<string, unknown>;
     place[keys.at(-1)!] = value;
     assert.throws(
-      () => checkPlan(JSON.stringify(plan), []),
+      () => checkPlan(plan, []),
       (error) => error instanceof PlanError && error.message === message,
     );
   });
 }
 
-test('refused: not JSON', () => {
-  assert.throws(() => checkPlan('{', []), new PlanError('plan: not JSON'));
+test('refused: not an object', () => {
+  assert.throws(() => checkPlan(7, []), new PlanError('plan: not an object'));
 });
 
 test('a program by path only when the command line allows it', () => {
   const plan = good();
   (plan['partitions'] as Record<string, unknown>[])[0]['program'] = '/tests/x.ts';
-  assert.throws(() => checkPlan(JSON.stringify(plan), ['/tests/y.ts']), PlanError);
-  assert.equal(checkPlan(JSON.stringify(plan), ['/tests/x.ts']).partitions[0].program, '/tests/x.ts');
+  assert.throws(() => checkPlan(plan, ['/tests/y.ts']), PlanError);
+  assert.equal(checkPlan(plan, ['/tests/x.ts']).partitions[0].program, '/tests/x.ts');
 });

@@ -1,11 +1,20 @@
 // The programs that a partition may run, each with what its Node process needs. Nothing else can be named by a plan.
+import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import type { PartitionKind } from '../plan.ts';
+import type { PartitionKind, PlanPartition } from '../plan.ts';
 import type { JailKind } from './seccomp.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
 /** `.ts` in a checkout's sources, `.js` in what `npm run build` made of them. */
 export const EXTENSION = path.extname(import.meta.filename);
+
+/**
+ * `app: virtsec/operator`: a partition that has no process. It is whoever manages the system from outside; the kernel makes its
+ * calls, so that the core checks what the plan lets it do.
+ */
+export const OPERATOR = 'apps/operator';
+
+export const hasProcess = ({ program }: PlanPartition): boolean => program !== OPERATOR;
 
 export interface Program {
   /** Absolute path of its main module. */
@@ -14,6 +23,8 @@ export interface Program {
   readonly kinds: readonly PartitionKind[];
   /** Flags of Node and V8 beyond the common ones. */
   readonly flags: readonly string[];
+  /** A package of npm that it reads, and that this host may not have. */
+  readonly reads?: string;
 }
 
 const SMALL = ['--max-semi-space-size=1', '--single-threaded-gc'];
@@ -29,6 +40,13 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
     kinds: ['driver'],
     flags: SMALL,
   },
+  // Runs what the partition's file `app` holds.
+  app: {
+    entry: path.join(ROOT, `src/sdk/app/main${EXTENSION}`),
+    kinds: ['app'],
+    flags: [...SMALL, '--experimental-vm-modules'],
+    reads: 'ses',
+  },
 };
 
 /** `allowed`: further programs by absolute path, given on the kernel's command line by a test, never by a plan. */
@@ -42,9 +60,19 @@ export function jailKindOf(kind: PartitionKind): JailKind {
   return kind === 'guest' ? 'vmm' : kind;
 }
 
+/** Where a package stands, by its path and (links, a shared folder of packages) its real one; nothing if it is not there. */
+function packageOf(name: string | undefined): string[] {
+  for (let up = ROOT; name !== undefined; up = path.dirname(up)) {
+    const folder = path.join(up, 'node_modules', name);
+    if (existsSync(folder)) return [...new Set([folder, realpathSync(folder)])];
+    if (up === path.dirname(up)) break;
+  }
+  return [];
+}
+
 /** Everything that a partition's process has to read: Virtsec's own sources (and a test's program). */
 export function readableTrees(program: Program): string[] {
-  const own = [path.join(ROOT, 'src'), path.join(ROOT, 'package.json')];
+  const own = [path.join(ROOT, 'src'), path.join(ROOT, 'package.json'), ...packageOf(program.reads)];
   return program.entry.startsWith(path.join(ROOT, 'src') + path.sep) ? own : [...own, path.dirname(program.entry)];
 }
 

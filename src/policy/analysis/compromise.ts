@@ -4,8 +4,8 @@
 //
 // "Falls" is what an attacker holds who runs his own code in the component, without a second flaw: its memory, and what
 // it is granted. What he can then *say* goes over the declared flows alone.
-import { type Description, type Partition } from '../description.ts';
-import { FlowGraph } from './flows.ts';
+import { channelsOf, type Description, type Partition } from '../description.ts';
+import { CLOCK, FlowGraph } from './flows.ts';
 
 export type ComponentKind = 'guest' | 'VMM' | 'driver' | 'app' | 'kernel';
 
@@ -25,6 +25,10 @@ export interface Reach {
   /** Whose messages it reads, and to whom it can say anything: its channels' other ends. */
   readonly reads: readonly string[];
   readonly writes: readonly string[];
+  /** To whom it can say something by switching modes, and otherwise nothing: all see the schedule, and nobody else need fall. */
+  readonly schedule: readonly string[];
+  /** Who learns from the kernel that one has ended which this partition may stop, and nothing else of it. */
+  readonly ends: readonly string[];
   /** Where its influence goes on to only if those between fall or pass it on. */
   readonly beyond: readonly string[];
   /** Partitions that it cannot influence by any chain. */
@@ -62,6 +66,16 @@ function holdsOf({ grants, devices }: Partition): string[] {
   ];
 }
 
+/** Whom the kernel tells that a partition has ended: the other ends of its streams, who may wait for it at a port, its auditor. */
+const toldOfEnd = (description: Description, name: string): string[] => [
+  ...description.partitions.filter(({ may }) => may.audit.includes(name)).map((auditor) => auditor.name),
+  ...channelsOf(description, name).flatMap((channel) => {
+    const { kind, from, to, overflow } = channel;
+    if (kind === 'stream') return [from, ...to].filter((end) => end !== name);
+    return (kind === 'call' || overflow === 'block') && to.includes(name) ? [from] : [];
+  }),
+];
+
 export function reachesOf(description: Description): Reach[] {
   const graph = new FlowGraph(description);
   const names = description.partitions.map(({ name }) => name);
@@ -71,11 +85,17 @@ export function reachesOf(description: Description): Reach[] {
     const reads = names.filter((other) => graph.direct(other, name) !== undefined);
     const reachable = graph.reachable(name);
     const others = names.filter((other) => other !== name);
+    const seers = graph.direct(name, CLOCK) === undefined ? [] : graph.from(CLOCK).map(({ to }) => to);
+    const schedule = others.filter((other) => seers.includes(other) && !writes.includes(other));
+    const told = partition.may.manage.flatMap((managed) => toldOfEnd(description, managed));
+    const ends = others.filter((other) => told.includes(other) && ![...writes, ...schedule].includes(other));
     return {
       partition: name,
       reads,
       writes,
-      beyond: others.filter((other) => reachable.has(other) && !writes.includes(other)),
+      schedule,
+      ends,
+      beyond: others.filter((other) => reachable.has(other) && ![...writes, ...schedule, ...ends].includes(other)),
       never: others.filter((other) => !reachable.has(other)),
       holds: holdsOf(partition),
     };

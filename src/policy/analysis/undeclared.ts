@@ -1,8 +1,8 @@
 // Ways by which partitions can notice each other that are no channels: time, caches, the world outside, the end of all.
-import { type Description, type Mode, PARTITION_FAULTS, type Partition } from '../description.ts';
+import { type Description, PARTITION_FAULTS, type Partition } from '../description.ts';
 import { formatTime } from '../quantities.ts';
 import type { Range } from '../source.ts';
-import { windowsIn } from './schedulability.ts';
+import { backgroundPartitions, isOperator } from '../tables.ts';
 
 export interface Undeclared {
   readonly kind: 'time' | 'cache' | 'mode' | 'end' | 'dma' | 'outside';
@@ -15,10 +15,6 @@ export interface Undeclared {
 const list = (names: readonly string[]): string =>
   names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 
-/** Partitions that run when no window does, in some mode. */
-export const backgroundOf = (description: Description, mode: Mode): string[] =>
-  description.partitions.map(({ name }) => name).filter((name) => windowsIn(mode, name).length === 0);
-
 const endsAll = ({ may, faults }: Partition): boolean =>
   may.shutDown || PARTITION_FAULTS.some((fault) => (faults.actions.get(fault) ?? faults.otherwise) === 'shut-down');
 
@@ -26,20 +22,21 @@ export function undeclaredWays(description: Description): Undeclared[] {
   const { partitions, modes } = description;
   const ways: Undeclared[] = [];
   const names = partitions.map(({ name }) => name);
-  if (modes.length === 0 && names.length > 1) {
+  const runs = partitions.filter((one) => !isOperator(one)).map(({ name }) => name);
+  if (modes.length === 0 && runs.length > 1) {
     const sentence = 'no schedule: all partitions share the processors, and each can measure how busy the others are';
-    ways.push({ kind: 'time', partitions: names, sentence });
+    ways.push({ kind: 'time', partitions: runs, sentence });
+  }
+  const background = modes.length === 0 ? [] : backgroundPartitions(description).filter((name) => runs.includes(name));
+  if (background.length > 0) {
+    const [have, share] =
+      background.length > 1
+        ? ['have no window: they', 'share the time that windows leave, and can measure each other']
+        : ['has no window: it', 'runs in the time that windows leave'];
+    const sentence = `${list(background)} ${have} ${share}`;
+    ways.push({ kind: 'time', partitions: background, sentence, at: description.at['schedules'] });
   }
   for (const mode of modes) {
-    const background = backgroundOf(description, mode);
-    if (background.length > 0) {
-      const share =
-        background.length > 1
-          ? 'share the time that windows leave, and can measure each other'
-          : 'runs in the time that windows leave';
-      const sentence = `mode ${mode.name}: ${list(background)} ${background.length > 1 ? 'have no window: they' : 'has no window: it'} ${share}`;
-      ways.push({ kind: 'time', partitions: background, sentence, at: mode.at['name'] });
-    }
     const busy = [...mode.cores].filter(([, windows]) => windows.length > 0).map(([core]) => core);
     if (busy.length > 1) {
       const sentence = `mode ${mode.name}: cores ${list(busy.map(String))} run at the same time and share caches and memory bandwidth`;

@@ -152,9 +152,15 @@ function compromise(analysis: Analysis, paint: Paint): string[] {
     `  Of ${compromise.components.length} components ${takesAll.virtsec} takes everything when it falls, ${takesAll.monolithic} in a monolith, ${takesAll.dom0} with a dom0.`,
     '',
     paint.title('What a fallen partition can do'),
-    ...reach.flatMap(({ partition, reads, writes, beyond, never, holds }) => [
+    ...reach.flatMap(({ partition, reads, writes, schedule, ends, beyond, never, holds }) => [
       `  ${partition.padEnd(width)}  tells ${said(writes)}; hears ${said(reads)}`,
       ...(holds.length === 0 ? [] : [`  ${' '.repeat(width)}  has in its hands: ${harmless(holds.join('; '))}`]),
+      ...(schedule.length === 0
+        ? []
+        : [`  ${' '.repeat(width)}  ${paint.dim(`by the schedule's mode alone: ${said(schedule)}`)}`]),
+      ...(ends.length === 0
+        ? []
+        : [`  ${' '.repeat(width)}  ${paint.dim(`by the end of those that it manages: ${said(ends)}`)}`]),
       ...(beyond.length === 0
         ? []
         : [`  ${' '.repeat(width)}  ${paint.dim(`only if those pass it on: ${said(beyond)}`)}`]),

@@ -87,16 +87,16 @@ export function endsAreAnswered(description: Description): Fault[] {
   );
 }
 
-/** VS407: The restarts of a budget, with the waits between them, fit into its time: else the budget is never spent. */
+/** VS407: The restarts of a budget, with the waits before them, fit into its time: else the budget is never spent. */
 export function budgetsCanBeSpent(description: Description): Fault[] {
   return forms(description).flatMap((partition): Fault[] => {
     const { restarts: budget, backoff } = partition.faults;
     const at = partition.at['faults.backoff'] ?? partition.at['faults.restarts'];
     if (at === undefined || budget.count === 0) return [];
     // The wait doubles with each further restart.
-    const waits = backoff * (2 ** (budget.count - 1) - 1);
+    const waits = backoff * (2 ** budget.count - 1);
     if (waits < budget.per) return [];
-    const sentence = `\`${nameOf(partition)}\` would wait longer between its ${budget.count} restarts than the time of the budget: it would restart for ever`;
+    const sentence = `\`${nameOf(partition)}\` would wait longer for its ${budget.count} restarts than the time of the budget: it would restart for ever`;
     return [{ code: 'VS407', at, sentence, help: 'choose a shorter `backoff` or a longer time in `restarts`' }];
   });
 }

@@ -2,6 +2,7 @@
 import { MAX_PARTITIONS } from '../../kernel/plan.ts';
 import { channelsOf, type Description, type Partition } from '../description.ts';
 import type { Fault } from '../source.ts';
+import { isOperator } from '../tables.ts';
 import { type Host, namesHelp, repeated } from './validator.ts';
 
 /** One of each form: replicas share their text, and a fault in it is told once. */
@@ -220,4 +221,21 @@ export function replicasEndThemselves(description: Description): Fault[] {
       },
     ];
   });
+}
+
+/** VS248: An operator (`app: virtsec/operator`) stands outside: it has rights over partitions, no channels and no window. */
+export function operatorsStandOutside(description: Description): Fault[] {
+  return forms(description)
+    .filter(isOperator)
+    .flatMap((partition): Fault[] => {
+      const { name, at } = partition;
+      const channel = channelsOf(description, name)[0];
+      const window = description.modes
+        .flatMap((mode) => [...mode.cores.values()].flat())
+        .find((one) => one.partition === name);
+      const place = channel?.at['ends'] ?? window?.at ?? at['needs'] ?? at['devices'] ?? at['replicas'] ?? at['config'];
+      if (place === undefined) return [];
+      const sentence = `\`${label(partition)}\` is an operator, who has no program to use this`;
+      return [{ code: 'VS248', at: place, sentence, help: 'give it `may: { manage: [...], audit: [...] }` alone' }];
+    });
 }

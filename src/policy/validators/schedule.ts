@@ -1,14 +1,14 @@
 // The schedule: windows of partitions in the major frame of each mode.
+import { MAX_MODES, MAX_WINDOWS } from '../../kernel/core/core.ts';
+import { TICK } from '../../kernel/plan.ts';
 import { type Description, type Mode, type Window } from '../description.ts';
 import { formatTime } from '../quantities.ts';
 import type { Fault } from '../source.ts';
 import { namesHelp } from './validator.ts';
 
-const MAX_WINDOWS = 256;
-const MAX_MODES = 8;
 /** Microseconds: the shortest window, and the grain of all times in a frame. */
 const SHORTEST = 100;
-const GRAIN = 10;
+const GRAIN = TICK;
 
 interface Placed {
   readonly mode: Mode;
@@ -146,15 +146,27 @@ export function coresHaveNoGap({ modes }: Description): Fault[] {
   });
 }
 
-/** VS311: A mode has at most 256 windows. */
+/** Windows of one core in the kernel's table, those of idle time among them. */
+function windowsInTable(windows: readonly Window[], frame: number): number {
+  let count = 0;
+  let time = 0;
+  for (const { start, end } of windows.toSorted((a, b) => a.start - b.start)) {
+    count += start > time ? 2 : 1;
+    time = end;
+  }
+  return count + (time < frame ? 1 : 0);
+}
+
+/** VS311: The windows of all modes and cores, and the idle times between them, are at most 256. */
 export function windowsFitTable({ modes }: Description): Fault[] {
-  return modes.flatMap((mode): Fault[] => {
-    const windows = windowsOf(mode);
-    const first = windows[MAX_WINDOWS]?.window;
-    if (first === undefined) return [];
-    const sentence = `this is window ${MAX_WINDOWS + 1} of ${windows.length} of mode \`${mode.name}\`: the kernel's table has ${MAX_WINDOWS} places`;
-    return [{ code: 'VS311', at: first.at, sentence }];
-  });
+  const all = modes.flatMap((mode) => [...mode.cores.values()].map((windows) => ({ mode, windows })));
+  let count = 0;
+  const first = all.find(({ mode, windows }) => (count += windowsInTable(windows, mode.frame)) > MAX_WINDOWS);
+  if (first === undefined) return [];
+  const total = all.reduce((sum, { mode, windows }) => sum + windowsInTable(windows, mode.frame), 0);
+  const at = first.windows.at(-1)?.at ?? first.mode.at['cores'];
+  const sentence = `the schedule has ${total} windows, idle times among them: the kernel's table has ${MAX_WINDOWS} places`;
+  return [{ code: 'VS311', at, sentence }];
 }
 
 /** VS312: A schedule has at most 8 modes. */
@@ -163,6 +175,18 @@ export function modesFitTable({ modes }: Description): Fault[] {
   if (first === undefined) return [];
   const sentence = `this is mode ${MAX_MODES + 1} of ${modes.length}: the kernel's table has ${MAX_MODES} places`;
   return [{ code: 'VS312', at: first.at['name'], sentence }];
+}
+
+/** VS313: A frame is a multiple of 10us, like the times of its windows. */
+export function framesHaveGrain({ modes }: Description): Fault[] {
+  return modes
+    .filter(({ frame }) => frame % GRAIN !== 0)
+    .map((mode) => ({
+      code: 'VS313',
+      at: mode.at['frame'],
+      sentence: `the frame of mode \`${mode.name}\` is not a multiple of ${formatTime(GRAIN)}`,
+      help: `write ${formatTime(Math.ceil(mode.frame / GRAIN) * GRAIN)}`,
+    }));
 }
 
 /** VS314: Every mode but the first has a partition that may switch to it. */

@@ -11,8 +11,31 @@ export const fetch: Source = {
   file: 'interpret/fetch',
   text: `
 fn fetch_flush():void {
+  if (ld32(FETCH_LOCAL_LOGGED) && ld32(FETCH_OTHER_LOGGED)) {
+    fetch_flush_log(FETCH_LOCAL_LOG, FETCH_LOCAL_LOGGED);
+    fetch_flush_log(FETCH_OTHER_LOG, FETCH_OTHER_LOGGED);
+    return;
+  }
   fill(FETCH_U, 0xff, 4 * FETCH_BYTES);
-  st32(FETCH_LOCAL, 0);
+  st32(FETCH_LOCAL_LOGGED, 1);
+  st32(FETCH_OTHER_LOGGED, 1);
+}
+// entries of the current address space
+fn fetch_flush_space():void {
+  if (ld32(FETCH_LOCAL_LOGGED)) fetch_flush_log(FETCH_LOCAL_LOG, FETCH_LOCAL_LOGGED); else fetch_flush();
+}
+fn fetch_flush_log(log:i32, logged:i32):void {
+  let end = log + (ld32(logged) - 1 << 2);
+  let at = log;
+  while (at != end) { st64(ld32(at), -1L); at = at + 4; }
+  st32(logged, 1);
+}
+fn fetch_filled(entry:i32, log:i32, logged:i32):void {
+  let count = ld32(logged);
+  if (count == 0) return;
+  if (count > FETCH_LOG_ENTRIES) { st32(logged, 0); return; }
+  st32(log + (count - 1 << 2), entry);
+  st32(logged, count + 1);
 }
 fn icache_flush():void {
   st32(EPOCH, ld32(EPOCH) + 1);
@@ -31,7 +54,8 @@ fn fetch_page(va:i64):i32 {
   st64(at, va & PAGE_MASK);
   st32(at + 8, slot);
   let leaf = ld32(LEAF);
-  if ((leaf & 1) == 0) st32(FETCH_LOCAL, 1);
+  if ((leaf & 1) == 0 || ld32(MODE) == 0) fetch_filled(at, FETCH_LOCAL_LOG, FETCH_LOCAL_LOGGED);
+  else fetch_filled(at, FETCH_OTHER_LOG, FETCH_OTHER_LOGGED);
   if (leaf & 2) superpage_note(va);
   return slot;
 }

@@ -2,7 +2,7 @@
 // spent or something needs attention. Its instruction bodies come from `semantics/`, by way of `operands.ts`.
 
 import { FORMATS, NAMES, NUMBER } from '../instructions.ts';
-import { HALF, HEAT, HEAT_ENTRIES, WORD } from '../layout.ts';
+import { FETCH_ENTRIES, HALF, HEAT, HEAT_ENTRIES, WORD } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import { SEMANTICS } from '../semantics/index.ts';
 import type { Emit } from '../semantics/target.ts';
@@ -319,7 +319,7 @@ class Interpreter extends EntryTarget {
     this.get(this.target);
     this.i64(8);
     this.op('i64.shr_u', 'i32.wrap_i64');
-    this.i32(0x1ff0);
+    this.i32((FETCH_ENTRIES - 1) << 4);
     this.op('i32.and', 'i32.add');
     this.tee(this.#at);
     this.mem('i64.load');

@@ -25,6 +25,8 @@ fn access_fault(va:i64, access:i32):i64 {
 
 // Physical address of va for size bytes in one page, or -1 with the trap raised. Sets LEAF, LEAF_SHIFT and UNIFORM.
 fn translate(va:i64, size:i64, access:i32):i64 {
+  let count = LOAD_MISSES + (access << 3);
+  st64(count, ld64(count) + 1L);
   let mode = ld32(DATA_MODE);
   if (access == 2) mode = ld32(MODE);
   let pa = va;
@@ -106,8 +108,7 @@ fn satp_write(value:i64):void {
   } else {
     // no ASIDs in the TLBs: an address space's entries go when it does, global ones stay
     tlb_flush_space();
-    fill(FETCH_U, 0xff, FETCH_BYTES);
-    if (ld32(FETCH_LOCAL)) { fill(FETCH_S, 0xff, FETCH_BYTES); st32(FETCH_LOCAL, 0); }
+    fetch_flush_space();
   }
   st32(ATTENTION, 1);
 }

@@ -41,6 +41,9 @@ fn enter(cause:i64, tval:i64, pc:i64):i64 {
   let mode = ld32(MODE);
   let status = ld64(MSTATUS);
   let interrupt = cause < 0L;
+  let count = EXCEPTIONS;
+  if (interrupt) count = INTERRUPTS;
+  st64(count, ld64(count) + 1L);
   let code = cause & 63L;
   let delegated = ld64(MEDELEG);
   if (interrupt) delegated = ld64(MIDELEG);

@@ -8,7 +8,7 @@ import { MEMORY } from '../wasm/opcodes.ts';
 import type { Memory } from '../wasm/opcodes.ts';
 import type { Block, Code, Graph } from './graph.ts';
 import { BEHIND, BOXED, FLOAT, SIGNED } from './slow.ts';
-import { accessOf, usageOf } from './usage.ts';
+import { accessOf } from './usage.ts';
 import { RegionWays } from './ways.ts';
 import type { Helpers } from './ways.ts';
 
@@ -34,7 +34,9 @@ export abstract class RegionAccesses extends RegionWays {
   /** Registers that take long steps, by block of a steady loop. */
   readonly #striding = new Map<Block, number>();
   /** Code of TLB checks by size and kind: it is the same each time. */
-  readonly #checks = new Map<string, Uint8Array>();
+  readonly #checks: (Uint8Array | undefined)[] = [];
+  readonly #singleLocals: (number | undefined)[] = [];
+  readonly #pages: ({ page: number; distance: number } | undefined)[] = [];
   /** Registers whose value is known to be a boxed single, which a local of type f32 holds too. */
   singles = 0;
 
@@ -48,15 +50,15 @@ export abstract class RegionAccesses extends RegionWays {
 
   /** Pushes 1 (i32) when the access to `va` misses the TLB or is misaligned; else `host` is its address. */
   #miss(log: number, store: boolean): void {
-    const key = `${log},${store}`;
-    const known = this.#checks.get(key);
+    const key = log * 2 + (store ? 1 : 0);
+    const known = this.#checks[key];
     if (known) {
       this.code.append(known);
       return;
     }
     const start = this.code.length;
     this.#emitMiss(log, store);
-    this.#checks.set(key, this.code.view().slice(start));
+    this.#checks[key] = this.code.view().slice(start);
   }
   #emitMiss(log: number, store: boolean): void {
     this.get(this.#va);
@@ -148,11 +150,8 @@ export abstract class RegionAccesses extends RegionWays {
   }
   /** Locals: the virtual page that a base register reached last, and host minus virtual address there. */
   #remembered(register: number, store: boolean): { page: number; distance: number } {
-    const kind = store ? 'stored' : 'loaded';
-    return {
-      page: this.scratch(`page.${register}.${kind}`, 'i64'),
-      distance: this.scratch(`distance.${register}.${kind}`, 'i32'),
-    };
+    const key = register * 2 + (store ? 1 : 0);
+    return (this.#pages[key] ??= { page: this.local('i64'), distance: this.local('i32') });
   }
   /** On the way into a steady loop: nothing is remembered. */
   protected forgetPages(loop: readonly Block[]): void {
@@ -187,7 +186,7 @@ export abstract class RegionAccesses extends RegionWays {
   }
   load(instruction: Memory): void {
     const { rd } = this.instruction;
-    const isWritten = usageOf(this.instruction).writes !== 0;
+    const isWritten = this.instruction.usage.writes !== 0;
     this.#accessAddress();
     const slow = (): void => {
       this.get(this.#va);
@@ -258,7 +257,7 @@ export abstract class RegionAccesses extends RegionWays {
   }
   /** The local that holds a register's value as f32, while `singles` has its bit. */
   single(register: number): number {
-    return this.scratch(`single.${register}`, 'f32');
+    return (this.#singleLocals[register] ??= this.local('f32'));
   }
   // Vector instructions move singles from and to patterns without a way through integer registers.
   /** The pattern (f64) of the single in a local: boxed. */

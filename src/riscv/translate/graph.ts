@@ -7,6 +7,7 @@ import { NAMES, NUMBER } from '../instructions.ts';
 import { UNDECODED } from '../interpret/entry.ts';
 import { SLOT_BYTES_COPY } from '../layout.ts';
 import { isFloat, usageOf } from './usage.ts';
+import type { Usage } from './usage.ts';
 
 /**
  * Where code lies: halfwords from the start of the region's own page; the page before has negative ones, the page after those from
@@ -15,8 +16,12 @@ import { isFloat, usageOf } from './usage.ts';
 export type Place = number;
 export const PAGE_HALFWORDS = 2048;
 
+/** An instruction, and what it reads and writes. */
+export interface Decoded extends Instruction {
+  readonly usage: Usage;
+}
 export interface Located {
-  readonly instruction: Instruction;
+  readonly instruction: Decoded;
   readonly at: Place;
 }
 /** How a block ends. Its last instruction is `by`, if an instruction ends it. */
@@ -48,6 +53,7 @@ export interface Block {
   readonly count: number;
   /** In the region. */
   successors: Block[];
+  predecessors: Block[];
   /** Position in reverse post-order. */
   order: number;
   dominator: Block;
@@ -105,12 +111,13 @@ const BLOCK_MOST = 200;
 // A program has far fewer different instruction words than instructions: remember the latest by hash.
 const CACHE_BITS = 13;
 const cachedBits = new Int32Array(1 << CACHE_BITS);
-const cached: (Instruction | undefined)[] = Array<undefined>(1 << CACHE_BITS).fill(undefined);
-function decodeBits(bits: number): Instruction {
+const cached: (Decoded | undefined)[] = Array<undefined>(1 << CACHE_BITS).fill(undefined);
+export function decodeBits(bits: number): Decoded {
   const slot = Math.imul(bits, 0x9e3779b1) >>> (32 - CACHE_BITS);
   const known = cached[slot];
   if (known !== undefined && cachedBits[slot] === bits) return known;
-  const instruction = decode(bits);
+  const decoded = decode(bits);
+  const instruction = { ...decoded, usage: usageOf(decoded) };
   cachedBits[slot] = bits;
   cached[slot] = instruction;
   return instruction;
@@ -152,7 +159,7 @@ export class Code {
     return this.#halves[(this.slotOf(at) + SLOT_BYTES_COPY + (at & (PAGE_HALFWORDS - 1)) * 2) >> 1];
   }
   /** The instruction at a place; 'cold': it has never run; undefined: it reaches into a page that is not to be used. */
-  fetch(at: Place): Instruction | 'cold' | undefined {
+  fetch(at: Place): Decoded | 'cold' | undefined {
     const operation = this.#words[this.entryAddress(at) >> 2] & 0xff;
     if (operation === UNDECODED && !this.#ahead) return 'cold';
     let bits = this.#half(at);
@@ -219,13 +226,14 @@ export class Code {
 export const isInTwo = (at: Place, { length }: Instruction): boolean =>
   length === 4 && (at & (PAGE_HALFWORDS - 1)) === PAGE_HALFWORDS - 1;
 
-function makeBlock(at: Place, body: Located[], end: End): Block {
+function makeBlock(at: Place, body: readonly Located[], end: End): Block {
   const block: Block = {
     at,
     body,
     end,
     count: body.length + ('by' in end && end.by ? 1 : 0),
     successors: [],
+    predecessors: [],
     order: -1,
     dominator: undefined as unknown as Block,
     dirty: 0,
@@ -282,13 +290,13 @@ export interface Graph {
 /** The region that begins at `entry`, of about `most` instructions; undefined: nothing there can be translated. */
 export function graphOf(code: Code, entry: Place, most: number): Graph | undefined {
   const leaders = new Set<Place>([entry]);
-  const found = new Set<Place>();
+  const found = new Map<Place, Block>();
   const queue: Place[] = [entry];
   let size = 0;
   for (let at = queue.shift(); at !== undefined && size < most; at = queue.shift()) {
     if (found.has(at)) continue;
-    found.add(at);
     const block = code.block(at, leaders);
+    found.set(at, block);
     size += block.count;
     for (const next of nextPlaces(block.end))
       if (code.slotOf(next) !== 0) {
@@ -296,13 +304,15 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
         queue.push(next);
       }
   }
-  // again, now that all leaders are known
+  // cut, now that all leaders are known
   const byPlace = new Map<Place, Block>();
   const stack: Place[] = [entry];
   let instructions = 0;
   for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-    if (byPlace.has(at) || !found.has(at)) continue;
-    const block = code.block(at, leaders);
+    if (byPlace.has(at)) continue;
+    const uncut = found.get(at);
+    if (!uncut) continue;
+    const block = cut(uncut, leaders);
     if (block.count === 0) continue;
     byPlace.set(at, block);
     instructions += block.count;
@@ -313,7 +323,9 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
   for (const block of byPlace.values())
     for (const next of nextPlaces(block.end)) {
       const successor = byPlace.get(next);
-      if (successor && !block.successors.includes(successor)) block.successors.push(successor);
+      if (!successor || block.successors.includes(successor)) continue;
+      block.successors.push(successor);
+      successor.predecessors.push(block);
     }
   const blocks = reversePostOrder(first);
   const irreducible = dominators(blocks);
@@ -338,9 +350,19 @@ export function graphOf(code: Code, entry: Place, most: number): Graph | undefin
   return { blocks, byPlace, instructions, floats, precisions, changesStatus, irreducible };
 }
 
+/** The block up to the next leader. */
+function cut(block: Block, leaders: ReadonlySet<Place>): Block {
+  const { at, body, end } = block;
+  for (let k = 1; k < body.length; k++)
+    if (leaders.has(body[k].at)) return makeBlock(at, body.slice(0, k), { kind: 'jump', to: body[k].at });
+  if (body.length > 0 && 'by' in end && end.by && leaders.has(end.by.at))
+    return makeBlock(at, body, { kind: 'jump', to: end.by.at });
+  return block;
+}
+
 function reversePostOrder(first: Block): Block[] {
-  const seen = new Set<Block>([first]);
   const order: Block[] = [];
+  first.order = 0;
   const stack: { block: Block; next: number }[] = [{ block: first, next: 0 }];
   while (stack.length > 0) {
     const top = stack[stack.length - 1];
@@ -349,8 +371,8 @@ function reversePostOrder(first: Block): Block[] {
     if (successor === undefined) {
       order.push(top.block);
       stack.pop();
-    } else if (!seen.has(successor)) {
-      seen.add(successor);
+    } else if (successor.order < 0) {
+      successor.order = 0;
       stack.push({ block: successor, next: 0 });
     }
   }
@@ -361,9 +383,7 @@ function reversePostOrder(first: Block): Block[] {
 
 /** A simple, fast dominance algorithm (Cooper, Harvey, Kennedy). True: irreducible. */
 function dominators(blocks: readonly Block[]): boolean {
-  const predecessors = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
-  for (const block of blocks) for (const successor of block.successors) predecessors.get(successor)!.push(block);
-  const known = new Set<Block>([blocks[0]]);
+  const known = blocks.map((_, k) => k === 0);
   const common = (a: Block, b: Block): Block => {
     let [x, y] = [a, b];
     while (x !== y) {
@@ -376,11 +396,11 @@ function dominators(blocks: readonly Block[]): boolean {
     changed = false;
     for (const block of blocks.slice(1)) {
       let dominator: Block | undefined;
-      for (const predecessor of predecessors.get(block)!)
-        if (known.has(predecessor)) dominator = dominator ? common(dominator, predecessor) : predecessor;
-      if (dominator && (!known.has(block) || block.dominator !== dominator)) {
+      for (const predecessor of block.predecessors)
+        if (known[predecessor.order]) dominator = dominator ? common(dominator, predecessor) : predecessor;
+      if (dominator && (!known[block.order] || block.dominator !== dominator)) {
         block.dominator = dominator;
-        known.add(block);
+        known[block.order] = true;
         changed = true;
       }
     }
@@ -394,22 +414,20 @@ export function dominates(a: Block, b: Block): boolean {
 }
 
 function findLoops(blocks: readonly Block[]): void {
-  const predecessors = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
-  for (const block of blocks) for (const successor of block.successors) predecessors.get(successor)!.push(block);
   for (const head of blocks) {
-    const latches = predecessors.get(head)!.filter((block) => block.order >= head.order);
-    if (latches.length > 0) head.loops = nested(head, latches, predecessors);
+    const latches = head.predecessors.filter((block) => block.order >= head.order);
+    if (latches.length > 0) head.loops = nested(head, latches);
   }
 }
 /** The loops of a head, the innermost first. */
-function nested(head: Block, latches: readonly Block[], predecessors: ReadonlyMap<Block, readonly Block[]>): Loop[] {
+function nested(head: Block, latches: readonly Block[]): Loop[] {
   const naturals = latches.map((latch) => {
     const body = new Set<Block>([head]);
     const stack = [latch];
     for (let block = stack.pop(); block !== undefined; block = stack.pop()) {
       if (body.has(block)) continue;
       body.add(block);
-      stack.push(...predecessors.get(block)!);
+      stack.push(...block.predecessors);
     }
     return { body, latch };
   });
@@ -450,19 +468,19 @@ function reach(blocks: readonly Block[]): void {
 }
 
 function flow(blocks: readonly Block[]): void {
-  const uses = new Map<Block, { x: number; f: number }>();
+  const uses: { x: number; f: number }[] = [];
   for (const block of blocks) {
     let x = 0;
     let f = 0;
     const { body, end } = block;
     for (const { instruction } of 'by' in end && end.by ? [...body, end.by] : body) {
-      const usage = usageOf(instruction);
+      const { usage } = instruction;
       x |= usage.reads & ~block.writes;
       f |= usage.floatReads & ~block.floatWrites;
       block.writes |= usage.writes;
       block.floatWrites |= usage.floatWrites;
     }
-    uses.set(block, { x, f });
+    uses.push({ x, f });
   }
   // forward: what may be dirty. A call leaves nothing dirty.
   for (let changed = true; changed;) {
@@ -483,7 +501,7 @@ function flow(blocks: readonly Block[]): void {
   for (let changed = true; changed;) {
     changed = false;
     for (const block of blocks.toReversed()) {
-      const use = uses.get(block)!;
+      const use = uses[block.order];
       let x = 0;
       let f = 0;
       if (!isCall(block))

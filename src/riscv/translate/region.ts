@@ -6,7 +6,6 @@
 // interpreter spends the rest: so `run` is exact.
 
 import { NUMBER } from '../instructions.ts';
-import { WORD } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import type { FunctionBody, Label } from '../wasm/encoder.ts';
 import { isInTwo } from './graph.ts';
@@ -219,7 +218,7 @@ export class Region extends RegionTarget {
         this.saveFuel();
         this.pc();
         this.helper('ecall');
-        this.#returnElsewhere();
+        this.#goElsewhere();
         return;
       case 'sret':
         this.helper('may_sret');
@@ -230,14 +229,19 @@ export class Region extends RegionTarget {
         this.writeBack(this.dirty, this.floatDirty);
         this.saveFuel();
         this.helper('sret');
-        this.#returnElsewhere();
+        this.#goElsewhere();
         return;
       case 'return':
         this.#jumpTarget();
+        this.get(1);
+        this.if();
         this.writeBack(this.dirty, this.floatDirty);
         this.saveFuel();
         this.get(this.target);
         this.op('return');
+        this.end();
+        // nobody waits for it
+        this.exitToTarget();
         return;
       case 'jump-register':
         this.#jumpTarget();
@@ -281,6 +285,13 @@ export class Region extends RegionTarget {
     this.leave(place, 0);
     this.end();
   }
+  /** On to the pc on the stack, in a mode that may be another. Registers and fuel have been written back. */
+  #goElsewhere(): void {
+    this.set(this.target);
+    this.dirty = 0;
+    this.floatDirty = 0;
+    this.exitElsewhere();
+  }
   #jumpTarget(): void {
     this.rs1();
     this.immediate();
@@ -311,21 +322,6 @@ export class Region extends RegionTarget {
       default:
         return this.op('i64.ge_u');
     }
-  }
-  /**
-   * Returns the pc on the stack, which is in another mode. Without translation it could be the very pc that a waiting region
-   * expects in its own mode: then the interpreter is asked for, which ends them all.
-   */
-  #returnElsewhere(): void {
-    this.set(this.target);
-    this.get(1);
-    this.i32(0);
-    this.mem('i64.load', this.base + WORD.SATP);
-    this.op('i64.eqz');
-    this.i32(0);
-    this.op('select', 'i32.eqz', 'i32.eqz', 'i64.extend_i32_u');
-    this.get(this.target);
-    this.op('i64.or', 'return');
   }
   /** To one of the targets that have been seen, or out. */
   #switch(block: Block, goTo: (place: Place) => void): void {
@@ -385,17 +381,29 @@ export class Region extends RegionTarget {
     this.i32(8);
     this.op('i32.shr_u');
     this.callIndirect(0);
-    this.tee(this.target);
-    this.address(next);
-    this.op('i64.ne');
-    this.unlikelyIf();
-    this.get(this.target);
-    this.op('return');
-    this.end();
+    this.set(this.target);
     this.loadHalf('FUEL');
     this.set(this.fuel);
     this.dirty = 0;
     this.floatDirty = 0;
+    this.get(this.target);
+    this.address(next);
+    this.op('i64.ne');
+    this.loadHalf('MODE');
+    this.i32(this.mode);
+    this.op('i32.ne', 'i32.or');
+    this.unlikelyIf();
+    this.get(1);
+    this.get(this.target);
+    this.op('i32.wrap_i64');
+    this.i32(1);
+    this.op('i32.and', 'i32.or');
+    this.if();
+    this.get(this.target);
+    this.op('return');
+    this.end();
+    this.exitElsewhere();
+    this.end();
     const block = this.#graph.byPlace.get(next);
     if (!block) {
       this.exit(next);

@@ -12,7 +12,7 @@ import { RegionAccesses } from './accesses.ts';
 import { nativeFloat } from './floating.ts';
 import { writesStatus } from './graph.ts';
 import type { Block, Code, Graph } from './graph.ts';
-import { isAtomic, isFloat, usageOf } from './usage.ts';
+import { isAtomic, isFloat } from './usage.ts';
 import type { Helpers } from './ways.ts';
 
 const FRM = WORD.FFLAGS + 4;
@@ -90,7 +90,7 @@ export abstract class RegionTarget extends RegionAccesses {
   }
   #noteNarrow(name: Name): void {
     const { rd, rs1, rs2, immediate } = this.instruction;
-    const written = usageOf(this.instruction).writes;
+    const written = this.instruction.usage.writes;
     if (written === 0) return;
     const isNarrow =
       NARROW_RESULTS.has(name) ||

@@ -2,7 +2,6 @@
 // written back, where they may be dirty, on the ways out. A way out writes a few registers and goes on to one that writes fewer, to one end
 // for all of them.
 
-import type { Instruction } from '../decode.ts';
 import { REGION } from '../interpret/entry.ts';
 import { FETCH_BYTES, FETCH_ENTRIES, FETCH_TLBS, F, HALF, X } from '../layout.ts';
 import type { Layout } from '../layout.ts';
@@ -11,16 +10,24 @@ import type { Emit } from '../semantics/target.ts';
 import { Bytes } from '../wasm/encoder.ts';
 import type { FunctionBody, Label } from '../wasm/encoder.ts';
 import type { ValueType } from '../wasm/opcodes.ts';
-import type { Block, Code, Graph, Located, Place } from './graph.ts';
+import { decodeBits } from './graph.ts';
+import type { Block, Code, Decoded, Graph, Located, Place } from './graph.ts';
 
 /** `way`, on the way out: place in bytes from the page, biased, and bit 0 for the interpreter; flags; instructions not begun. */
 const BIAS = 4096;
 const PLACE_MASK = 0x3fff;
 /** The instruction before the place has four bytes (if it traps, the trap is at its start). */
 const LONG = 0x4000;
-/** Not a place but `target`, where there may be a region. */
+/** Not a place but `target`, where there may be a region; ELSEWHERE: in a mode that may be another. */
 const TO_TARGET = 0x8000;
+const ELSEWHERE = 1;
 const UNBEGUN = 16;
+
+/** Stands where there is no instruction yet: `addi x0, x0, 0`. */
+const NOTHING = decodeBits(0x13);
+/** One region is made at a time: a buffer for its code, and one for the code with its ways out. */
+const written = new Bytes(0x10000);
+const whole = new Bytes(0x10000);
 
 /** Numbers of imported functions by name. */
 export interface Helpers {
@@ -44,9 +51,9 @@ export abstract class RegionWays extends Target {
   protected readonly mode: number;
   protected readonly source: Code;
   readonly helpers: Helpers;
-  readonly #registers = new Map<number, number>();
+  readonly #registers: (number | undefined)[] = [];
   readonly #scratch = new Map<string, number>();
-  readonly #ways = new Map<string, Way>();
+  readonly #ways = new Map<number, Way[]>();
   readonly #unlikely: number[] = [];
 
   /** Virtual address of the region's page. */
@@ -65,7 +72,7 @@ export abstract class RegionWays extends Target {
   floatDirty = 0;
 
   constructor(layout: Layout, hart: number, mode: number, source: Code, graph: Graph, helpers: Helpers) {
-    super(2);
+    super(2, written);
     const [first] = graph.blocks;
     this.layout = layout;
     this.base = layout.hart[hart].base;
@@ -75,7 +82,7 @@ export abstract class RegionWays extends Target {
     this.shared = layout.harts > 1;
     this.current = first;
     this.located = {
-      instruction: { number: 0, rd: 0, rs1: 0, rs2: 0, rs3: 0, rm: 0, immediate: 0, length: 4 },
+      instruction: NOTHING,
       at: 0,
     };
   }
@@ -88,7 +95,7 @@ export abstract class RegionWays extends Target {
     const { instruction, at } = this.located;
     return at + (instruction.length >> 1);
   }
-  get instruction(): Instruction {
+  get instruction(): Decoded {
     return this.located.instruction;
   }
   /** The whole function, when control flow is done. */
@@ -101,15 +108,16 @@ export abstract class RegionWays extends Target {
       return bits;
     };
     const ways = [...this.#ways.values()]
+      .flat()
       .map((way) => ({ way, size: count(way.dirty) + count(way.floatDirty) }))
       .toSorted((a, b) => b.size - a.size)
       .map(({ way }) => way);
     const end = this.code.length;
-    const written = this.code.view();
+    const branches = this.code.view();
     for (const [k, way] of ways.entries())
       for (const { offset, depth } of way.branches) {
-        written[offset] = ((depth + k) & 0x7f) | 0x80;
-        written[offset + 1] = (depth + k) >> 7;
+        branches[offset] = ((depth + k) & 0x7f) | 0x80;
+        branches[offset + 1] = (depth + k) >> 7;
       }
     const ends: number[] = [end];
     for (const [k, { dirty, floatDirty }] of ways.entries()) {
@@ -127,7 +135,8 @@ export abstract class RegionWays extends Target {
       ends.push(this.code.length);
     }
     const bytes = this.code.view();
-    const code = new Bytes();
+    const code = whole;
+    code.length = 0;
     for (let k = 0; k < ways.length; k++) code.append([0x02, 0x40]);
     const shift = code.length;
     code.append(bytes.subarray(0, end));
@@ -148,9 +157,10 @@ export abstract class RegionWays extends Target {
 
   /** Branches to the way out that writes these registers back. The last call of all must be for none. */
   #wayOut(dirty: number, floatDirty: number): void {
-    const key = `${dirty},${floatDirty}`;
-    let way = this.#ways.get(key);
-    if (!way) this.#ways.set(key, (way = { dirty, floatDirty, branches: [] }));
+    let ways = this.#ways.get(dirty);
+    if (!ways) this.#ways.set(dirty, (ways = []));
+    let way = ways.find((known) => known.floatDirty === floatDirty);
+    if (!way) ways.push((way = { dirty, floatDirty, branches: [] }));
     this.code.byte(0x0c);
     way.branches.push({ offset: this.code.length, depth: this.depth });
     this.code.append([0, 0]);
@@ -163,13 +173,11 @@ export abstract class RegionWays extends Target {
     this.i32(UNBEGUN);
     this.op('i32.shr_u', 'i32.add');
     this.mem('i32.store', this.base + HALF.FUEL);
+    const toTarget = this.block();
     this.get(this.#way);
     this.i32(TO_TARGET);
     this.op('i32.and');
-    this.if();
-    this.regionAt(undefined);
-    this.#tailCall();
-    this.end();
+    this.brIf(toTarget);
     this.get(this.page);
     this.get(this.#way);
     this.i32(PLACE_MASK);
@@ -178,7 +186,11 @@ export abstract class RegionWays extends Target {
     this.op('i32.sub', 'i64.extend_i32_s', 'i64.add');
     this.set(this.target);
     this.loadHalf('TRAPPED');
+    this.op('i32.eqz');
     this.if();
+    this.get(this.target);
+    this.op('return');
+    this.end();
     this.get(this.target);
     this.i64(-2);
     this.op('i64.and');
@@ -188,10 +200,25 @@ export abstract class RegionWays extends Target {
     this.i32(LONG);
     this.op('i32.and', 'select', 'i64.sub');
     this.helper('exception');
-    this.op('return');
+    this.set(this.target);
+    this.i32(ELSEWHERE);
+    this.set(this.#way);
     this.end();
+    // regions that wait for this one are of its mode: they must not be asked to go on there, but to end
+    this.get(this.#way);
+    this.i32(ELSEWHERE);
+    this.op('i32.and');
+    this.get(1);
+    this.i32(0);
+    this.op('i32.ne', 'i32.and');
+    this.loadHalf('ATTENTION');
+    this.op('i32.or');
+    this.if();
     this.get(this.target);
     this.op('return');
+    this.end();
+    this.regionAt(undefined);
+    this.#tailCall();
   }
   #go(way: number): void {
     this.i32(way);
@@ -216,6 +243,10 @@ export abstract class RegionWays extends Target {
   protected exitToTarget(): void {
     this.#go(TO_TARGET);
   }
+  /** Goes to `target`, where a trap or a return from one leads; `fuel` is what memory says. */
+  protected exitElsewhere(): void {
+    this.#go(TO_TARGET | ELSEWHERE);
+  }
   #tailCall(): void {
     this.get(this.target);
     this.get(1);
@@ -224,10 +255,13 @@ export abstract class RegionWays extends Target {
     this.op('i32.shr_u');
     this.returnCallIndirect(0);
   }
-  /** `at` = the entry at `target`, which is that of a region; else returns. `place`: where the target is, if that is known. */
+  /**
+   * `at` = the entry at `target`, which is that of a region; else returns. `place`: where the target is, if that is known, and in this
+   * mode.
+   */
   protected regionAt(place: Place | undefined): void {
     if (place === undefined || place >> 11 !== 0) {
-      this.fetchEntry(() => this.get(this.target));
+      this.fetchEntry(() => this.get(this.target), place === undefined);
       this.mem('i64.load');
       this.get(this.target);
       this.i64(-4096);
@@ -259,14 +293,15 @@ export abstract class RegionWays extends Target {
     this.op('return');
     this.end();
   }
-  /** Address of the fetch TLB entry for the address that `va` pushes, on the stack and in `at`. */
-  protected fetchEntry(va: Emit): void {
+  /** Address of the fetch TLB entry for the address that `va` pushes, on the stack and in `at`. `anyMode`: of the present mode. */
+  protected fetchEntry(va: Emit, anyMode = false): void {
     va();
     this.i64(8);
     this.op('i64.shr_u', 'i32.wrap_i64');
     this.i32((FETCH_ENTRIES - 1) << 4);
     this.op('i32.and');
-    this.i32(this.base + FETCH_TLBS + this.mode * FETCH_BYTES);
+    if (anyMode) this.loadHalf('FETCH_BANK');
+    else this.i32(this.base + FETCH_TLBS + this.mode * FETCH_BYTES);
     this.op('i32.add');
     this.tee(this.at);
   }
@@ -345,15 +380,11 @@ export abstract class RegionWays extends Target {
     this.mem('i32.load', this.base + HALF[name]);
   }
   register(number: number): number {
-    let index = this.#registers.get(number);
-    if (index === undefined) this.#registers.set(number, (index = this.local('i64')));
-    return index;
+    return (this.#registers[number] ??= this.local('i64'));
   }
   /** A local of type f64 that holds the pattern of a floating-point register. */
   floatRegister(number: number): number {
-    let index = this.#registers.get(number + 32);
-    if (index === undefined) this.#registers.set(number + 32, (index = this.local('f64')));
-    return index;
+    return (this.#registers[number + 32] ??= this.local('f64'));
   }
   scratch(name: string, type: ValueType): number {
     let index = this.#scratch.get(name);

@@ -8,8 +8,12 @@ export type Label = number;
 
 /** A growing byte buffer with the encodings of the specification (Core 5.2). */
 export class Bytes {
-  #bytes = new Uint8Array(1024);
+  #bytes: Uint8Array;
   length = 0;
+
+  constructor(room = 64) {
+    this.#bytes = new Uint8Array(room);
+  }
 
   #reserve(count: number): void {
     if (this.length + count <= this.#bytes.length) return;
@@ -87,13 +91,16 @@ function wideConstant(value: bigint): Uint8Array {
 
 /** The body of one function. */
 export class Encoder {
-  readonly code = new Bytes();
+  readonly code: Bytes;
   readonly locals: ValueType[] = [];
   readonly #parameters: number;
   #depth = 0;
 
-  constructor(parameters: number) {
+  /** `code`: a buffer to write to from its start; what it held is lost. */
+  constructor(parameters: number, code = new Bytes(1024)) {
     this.#parameters = parameters;
+    this.code = code;
+    code.length = 0;
   }
 
   /** How many blocks, loops and ifs are open. */
@@ -288,7 +295,7 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
     exports.unsigned(entry.index);
   }
 
-  const code = new Bytes();
+  const code = new Bytes(parts.functions.reduce((sum, body) => sum + body.code.length + 100, 16));
   const hints = new Bytes();
   let hinted = 0;
   code.unsigned(parts.functions.length);
@@ -309,7 +316,7 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
     code.byte(0x0b);
   }
 
-  const module = new Bytes();
+  const module = new Bytes(code.length + 4096);
   module.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
   const section = (id: number, content: Uint8Array): void => {
     module.byte(id);

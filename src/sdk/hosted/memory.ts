@@ -16,7 +16,7 @@ import { HEADER_BYTES, PROGRESS_BYTES } from '../stream.ts';
 import type { RingMemory } from '../stream.ts';
 import { Calls } from './calls.ts';
 import type { CallPage } from './calls.ts';
-import type { MainLink } from './partition.ts';
+import type { MainLink, WriteAt } from './partition.ts';
 
 export interface MappedRing {
   readonly data: bigint;
@@ -45,6 +45,13 @@ export function ringAt(ring: MappedRing, bytes: number): RingMemory {
     data: new Uint8Array(data, HEADER_BYTES, bytes),
     progress: new Int32Array(memoryAt(ring.progress, PROGRESS_BYTES)),
   };
+}
+
+/** Maps a file and closes its descriptor: so nothing but its bytes can be changed. */
+export function mapFile(descriptor: number, bytes: number): WriteAt {
+  const view = new Uint8Array(memoryAt(mapMemory(descriptor, bytes, 'write'), bytes));
+  closeDescriptor(descriptor);
+  return (at, data) => view.set(data, at);
 }
 
 /** Takes over call page, streams and wake pipe. */

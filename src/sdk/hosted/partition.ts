@@ -11,9 +11,9 @@ import { StreamConsumer, StreamProducer } from '../stream.ts';
 import type { RingMemory } from '../stream.ts';
 import { Calls } from './calls.ts';
 import type { CallPage } from './calls.ts';
-import { callPageAt, openMemoryLink, ringAt } from './memory.ts';
+import { callPageAt, mapFile, openMemoryLink, ringAt } from './memory.ts';
 import type { MappedRing } from './memory.ts';
-import { localRing, openPipeLink, workerPage } from './pipes.ts';
+import { localRing, openPipeLink, workerPage, writeDescriptor } from './pipes.ts';
 import type { LocalRing } from './pipes.ts';
 import { sealProcess, untilSealed } from './seal.ts';
 
@@ -64,6 +64,20 @@ export class PartitionThread {
     return { notify: () => this.calls.notify(end), peerIsDead: () => this.calls.isPeerDead(end) };
   }
 
+  /** One operation, as Calls.operate has it; `take` also learns the number of result words. */
+  operate<T>(
+    op: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    message: Uint8Array | undefined,
+    take: (result: number, out: Int32Array, message: Uint8Array, count: number) => T,
+  ): T {
+    return this.calls.operate(op, a0, a1, a2, message, (result, out, received) =>
+      take(result, out, received, this.calls.outCount),
+    );
+  }
+
   /** Wakes the other side of a stream end (by its number), whether it waits or not. */
   notify(end: number): void {
     this.calls.notify(end);
@@ -101,6 +115,9 @@ export interface Wake {
   readonly stopping: boolean;
 }
 
+/** Puts bytes at an offset of a file. */
+export type WriteAt = (at: number, bytes: Uint8Array) => void;
+
 /** The main thread's side of a transport. */
 export interface MainLink {
   readonly shared: SharedPartition;
@@ -136,6 +153,16 @@ export class Partition extends PartitionThread {
   async seal(workers: readonly Worker[] = []): Promise<void> {
     await Promise.all(workers.map(untilSealed));
     this.#layers = await sealProcess(this.start, this.page);
+  }
+
+  /**
+   * How to write into a file that the plan lets this partition write; undefined: it has none of this name. To be called once,
+   * before seal(). `bytes`: its size, which the file has already.
+   */
+  writableFile(name: string, bytes: number): WriteAt | undefined {
+    const descriptor = Object.hasOwn(this.start.files, name) ? this.start.files[name] : undefined;
+    if (descriptor === undefined) return undefined;
+    return this.start.transport === 'memory' ? mapFile(descriptor, bytes) : writeDescriptor(descriptor);
   }
 
   /** Says to the kernel that this partition is ready, and waits until all are. */

@@ -27,7 +27,7 @@ import type { PartitionStart, PipeCall, PipeNews, StreamEnd } from '../../kernel
 import { HEADER_BYTES, PROGRESS_BYTES, StreamConsumer, StreamProducer } from '../stream.ts';
 import type { RingMemory } from '../stream.ts';
 import type { CallPage } from './calls.ts';
-import type { MainLink } from './partition.ts';
+import type { MainLink, WriteAt } from './partition.ts';
 
 export interface LocalRing {
   readonly data: SharedArrayBuffer;
@@ -292,4 +292,9 @@ export function openPipeLink(start: PartitionStart): MainLink {
       woken = callback;
     },
   };
+}
+
+/** Writes into a file whose descriptor stays open. */
+export function writeDescriptor(descriptor: number): WriteAt {
+  return (at, bytes) => void writeSync(descriptor, bytes, 0, bytes.length, at);
 }

@@ -34,6 +34,7 @@ import {
   C_REQUEST,
   C_RUN,
   C_STATUS,
+  type Clock,
   type MachineState,
   PAUSED,
   REQUEST_RESET,
@@ -41,8 +42,10 @@ import {
   RUNNING,
   startClock,
   STATE_WORDS,
+  ticks,
   UARTS,
 } from './machine-state.ts';
+import type { GuestStatistics } from './statistics.ts';
 import { type Consumer, moveInput, moveOutput, type Producer } from './wire.ts';
 
 export interface Images {
@@ -107,6 +110,7 @@ export class Guest {
   readonly #around: Surroundings;
   readonly #machine: Machine;
   readonly #state: MachineState;
+  readonly #clock: Clock;
   #off = false;
 
   /** Makes the machine and starts its hart threads; they stand still until boot(). Throws RangeError for a size out of range. */
@@ -116,6 +120,7 @@ export class Guest {
     this.#around = around;
     const { harts, memory, devices } = configuration;
     const clock = startClock();
+    this.#clock = clock;
     this.#machine = Machine.create({ harts, ramBase: VIRT.ram, ramBytes: memory, clock: 'host' });
     const { deviceState } = this.#machine;
     if (deviceState.length < STATE_WORDS) throw new RangeError('the engine keeps too little room for device state');
@@ -166,6 +171,12 @@ export class Guest {
       }
       boardTick(board);
     });
+  }
+
+  /** What the harts have counted, and ticks since the machine was made. */
+  statistics(): GuestStatistics {
+    const harts = this.#machine.layout.hart.map((_, hart) => this.#machine.statistics(hart));
+    return { seconds: ticks(this.#clock) / VIRT.timebase, harts };
   }
 
   /** Stops the harts, as a power-off would, without asking the guest. */

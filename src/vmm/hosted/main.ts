@@ -4,6 +4,7 @@ import { closeSync, fstatSync, readSync } from 'node:fs';
 import { startPartition } from '../../sdk/index.ts';
 import { Guest, type GuestConfiguration, type Images } from './guest.ts';
 import { UARTS } from './machine-state.ts';
+import { Publisher, STATISTICS, STATISTICS_BYTES } from './statistics.ts';
 
 /** What the description says of a guest (seams.md, "What the CLI gives each program"). */
 interface Configuration {
@@ -38,7 +39,10 @@ const { start } = partition;
 const { cmdline, deviceTree, devices } = start.config as unknown as Configuration;
 const configuration: GuestConfiguration = { harts: start.harts, memory: start.memory, cmdline, deviceTree, devices };
 
-const read = Object.entries(start.files).map(([name, fd]) => [name, readImage(fd)] as const);
+const statistics = partition.writableFile(STATISTICS, STATISTICS_BYTES);
+const read = Object.entries(start.files)
+  .filter(([name]) => name !== STATISTICS)
+  .map(([name, fd]) => [name, readImage(fd)] as const);
 const tooLarge = read.find(([, bytes]) => bytes === undefined)?.[0];
 const images: Images = Object.fromEntries(read);
 const lines = UARTS.map((uart) => {
@@ -50,17 +54,22 @@ const guest = new Guest(configuration, images, {
   lines,
   partition: partition.share(),
   restarted: () => partition.reset(),
-  ended: (status) => partition.exit(status),
+  ended: (status) => {
+    publisher?.publish();
+    partition.exit(status);
+  },
   failed(text) {
     partition.log(text);
     process.exit(OWN_FAULT);
   },
 });
 
+const publisher = statistics && new Publisher(statistics, () => guest.statistics());
 await partition.seal(guest.workers);
 partition.onWake(({ stopping }) => {
   if (stopping) {
     guest.halt();
+    publisher?.publish();
     partition.exit(0);
   }
   guest.onStreams();
@@ -76,3 +85,4 @@ if (wrong) {
   partition.exit(WRONG_INPUT);
 }
 guest.onStreams();
+publisher?.start();

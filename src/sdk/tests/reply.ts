@@ -1,0 +1,1 @@
+export const reply = (signature: string): string => `signed: ${signature}`;
