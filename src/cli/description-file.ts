@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { IMAGES } from '../images/images.ts';
 import { type Host, nearest } from '../policy/index.ts';
+import { applicationHash, isCode } from './application-file.ts';
 import { EXIT, Failure } from './failure.ts';
 import { PACKAGE } from './version.ts';
 
@@ -62,7 +63,8 @@ export const hostOf = (folder: string): Host => ({
   folderExists: (path) => isFolder(resolve(folder, path)),
   sha256: (path) => {
     const file = resolve(folder, path);
-    return isFile(file) ? createHash('sha256').update(readFileSync(file)).digest('hex') : undefined;
+    if (!isFile(file)) return undefined;
+    return isCode(file) ? applicationHash(file) : createHash('sha256').update(readFileSync(file)).digest('hex');
   },
   images: imageNames('guest'),
   firmware: imageNames('firmware'),

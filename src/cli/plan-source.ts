@@ -19,6 +19,7 @@ import {
   type TerminalChoice,
   VALIDATORS,
 } from '../policy/index.ts';
+import { applicationPath } from './application-file.ts';
 import { type DescriptionFile, imageNames, isFile } from './description-file.ts';
 import { EXIT, Failure } from './failure.ts';
 import { firmwareImage, guestImage } from './images.ts';
@@ -164,7 +165,7 @@ export async function placePlan(
         files.push({ ...file, path: inImage === 'initrd' ? image.initrd : image.kernel });
       } else if (file.name === 'firmware' && !isFile(place) && imageNames('firmware').includes(file.path)) {
         files.push({ ...file, path: await firmwareImage(file.path, io) });
-      } else files.push({ ...file, path: place });
+      } else files.push({ ...file, path: file.name === 'app' ? applicationPath(place) : place });
     }
     // An image that is named by its name alone brings its own command line.
     const config = { ...partition.config };

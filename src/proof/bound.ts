@@ -3,9 +3,9 @@
 import { Execution } from './execute.ts';
 import { State } from './state.ts';
 import { show, walk } from './term.ts';
-import { argumentsOf, isPlan } from './theorems.ts';
+import { argumentsOf, isPlan } from './setting.ts';
 import type { Program } from './language.ts';
-import type { Action } from './theorems.ts';
+import type { Action } from './setting.ts';
 
 export interface Bound {
   /** `143 + 12 * C.np`. */

@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { BUGS } from './bugs.ts';
 import { MANIFEST, sha256, sources } from './manifest.ts';
+import { actionsOf } from './setting.ts';
+import { THEOREMS } from './theorems.ts';
 import type { Manifest } from './manifest.ts';
 import { readProgram } from './parse.ts';
 import { proveOne } from './prove.ts';
 import { solver } from './solver.ts';
-import { THEOREMS, actionsOf } from './theorems.ts';
 import type { Bug } from './bugs.ts';
 
 const texts = sources();
@@ -43,7 +44,11 @@ async function caught(bug: Bug, by = solve): Promise<string | undefined> {
     for (const action of actions) {
       if (bug.action !== undefined && action?.name !== bug.action) continue;
       try {
-        const { failed } = await proveOne(program, theorem, action, { solve: by, first: true, depth: 1 });
+        const { failed } = await proveOne(program, theorem, action, {
+          solvers: new Map([['wasm', by]]),
+          first: true,
+          depth: 1,
+        });
         if (failed.length > 0) return `${theorem.name} ${action?.name ?? ''}`.trim();
       } catch (error) {
         if (bug.theorem !== 'STATIC' || !(error instanceof Error) || !error.message.includes('STATIC')) throw error;

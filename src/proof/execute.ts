@@ -36,10 +36,20 @@ export interface Scan {
   readonly witness: Term;
   readonly from: Term;
   readonly to: Term;
-  readonly bad: (row: Term) => Term;
+  /** `row` is the loop's index; `bad` contains from <= row < to. */
+  readonly row: Term;
+  readonly bad: Term;
   /** Which kinds of row it looks at: the domains of the tables that it reads at its own index. */
   readonly domains: ReadonlySet<string>;
+  /** It looks at pairs instead: row = high * factor + low. */
+  readonly pairs: Pairs | undefined;
   readonly where: string;
+}
+/** Domains of the tables that a scan reads at `row >> n` (or `(row / factor) | 0`), and at `row & (factor - 1)`. */
+export interface Pairs {
+  readonly factor: number;
+  readonly high: ReadonlySet<string>;
+  readonly low: ReadonlySet<string>;
 }
 
 /** A loop whose number of turns the state decides: counted by BOUND. */
@@ -71,6 +81,8 @@ export class Execution {
   readonly obligations: Obligation[] = [];
   readonly scans: Scan[] = [];
   readonly trips: Trip[] = [];
+  /** Equations that are assumed not to hold: what is only done if one does is not looked at. */
+  readonly unequal = new Set<Term>();
   /** Statements and expressions evaluated outside of such loops; both sides of a branch count. */
   steps = 0;
   readonly #label: string;
@@ -358,18 +370,28 @@ export class Execution {
     const bad = or(...returns.map((r) => r.guard));
     const found = T.boolVar(`${name}?`);
     const witness = T.wordVar(`${name}*`);
-    const domains = new Set<string>();
-    for (const r of loop.reads) {
-      if (r.index === loop.index) domains.add(this.program.tables.get(r.place.table)?.domain ?? '');
-    }
+    const domainsAt = (is: (index: Term) => boolean): Set<string> =>
+      new Set(loop.reads.filter((r) => is(r.index)).map((r) => this.program.tables.get(r.place.table)?.domain ?? ''));
+    const domains = domainsAt((index) => index === loop.index);
+    const factor = domains.size === 0 && T.valueOf(from) === 0 ? factorOf(loop) : undefined;
+    const pairs =
+      factor === undefined
+        ? undefined
+        : {
+            factor,
+            high: domainsAt((index) => isHigh(index, loop.index, factor)),
+            low: domainsAt((index) => isLow(index, loop.index, factor)),
+          };
     this.scans.push({
       reached: this.#condition,
       found,
       witness,
       from,
       to,
-      bad: (row) => T.substitute(bad, loop.index, row),
+      row: loop.index,
+      bad,
       domains,
+      pairs,
       where: this.#where(s),
     });
     const values = returns.map((r) => r.value);
@@ -513,7 +535,9 @@ export class Execution {
         }
         const [left, right] = [this.#evaluate(e.left), this.#evaluate(e.right)];
         if (left.sort !== right.sort) throw this.#refuse('an int and a boolean', e);
-        return e.op === '===' ? eq(left, right) : not(eq(left, right));
+        const same = eq(left, right);
+        const equal = this.unequal.has(same) ? FALSE : same;
+        return e.op === '===' ? equal : not(equal);
       }
     }
   }
@@ -542,7 +566,7 @@ export class Execution {
         return exact(difference, or(eq(negative(a), negative(b)), eq(negative(difference), negative(a))));
       }
       case '*': {
-        const [factor, other] = T.valueOf(a) === undefined ? [b, a] : [a, b];
+        const [factor, other] = (T.valueOf(a) ?? 0) > 0 ? [a, b] : [b, a];
         const constant = T.valueOf(factor) ?? 0;
         if (constant <= 0) throw this.#refuse('one factor is a positive constant', at);
         const [low, high] = [Math.ceil(-0x8000_0000 / constant), Math.floor(0x7fff_ffff / constant)];
@@ -580,4 +604,18 @@ function baseOf(index: Term, variable: Term): Term | undefined {
   const rest = parts.filter((p) => p !== variable);
   if (rest.length !== parts.length - 1 || rest.some((p) => T.contains(p, variable))) return undefined;
   return rest.reduce((sum, p) => T.add(sum, p), word(0));
+}
+
+const isHigh = (index: Term, row: Term, factor: number): boolean =>
+  index === T.sar(row, word(Math.log2(factor))) || index === T.sdiv(row, word(factor));
+const isLow = (index: Term, row: Term, factor: number): boolean => index === T.band(row, word(factor - 1));
+/** The power of two by which a loop takes its index apart, if it reads tables at the parts. */
+function factorOf(loop: PointwiseLoop): number | undefined {
+  for (let n = 1; n < 31; n++) {
+    const factor = 1 << n;
+    if (loop.reads.some((r) => isHigh(r.index, loop.index, factor) || isLow(r.index, loop.index, factor))) {
+      return factor;
+    }
+  }
+  return undefined;
 }

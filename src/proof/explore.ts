@@ -3,11 +3,11 @@
 import { Execution } from './execute.ts';
 import { State } from './state.ts';
 import { valueOf } from './term.ts';
-import { actionsOf, argumentsOf, isPlan } from './theorems.ts';
+import { actionsOf, argumentsOf, isPlan } from './setting.ts';
 import type { Program } from './language.ts';
 import type { Code, Kernel } from './story.ts';
 import type { Term } from './term.ts';
-import type { Action } from './theorems.ts';
+import type { Action } from './setting.ts';
 
 /** Numbers below n, always the same ones. */
 export function random(seed: number): (n: number) => number {

@@ -1,17 +1,20 @@
 // npm run prove: proves all theorems of the core as it stands, prints a table, and writes the manifest.
-// --solver=wasm|z3|cvc5   the solver; without it Z3 from npm
+// --solver=wasm|z3|cvc5   the solvers, with commas between them: all must agree; without it Z3 from npm
 // --only=INV,WSC --actions=NOTIFY   some of it (then no manifest)
-// --seconds=30   for one query      --no-cache     --dump=FOLDER   write the queries as SMT-LIB
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// --folder=FOLDER   another core.ts, spec.ts and behaviour.ts (no manifest either)
+// --seconds=60   for one query   --jobs=2   processes   --no-cache   --dump=FOLDER   write the queries as SMT-LIB
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { boundOf } from './bound.ts';
 import { cover } from './explore.ts';
-import { MANIFEST, ROOT, agreedProgram, builtCore, sha256, sources } from './manifest.ts';
-import { proveOne, questionsOf } from './prove.ts';
+import { FOLDER, MANIFEST, ROOT, agreedProgram, builtCore, sha256, sources } from './manifest.ts';
+import { questionsOf } from './prove.ts';
 import { solver } from './solver.ts';
 import { load, tell } from './story.ts';
-import { actionsOf, isSpecified } from './theorems.ts';
+import { proveAll } from './worker.ts';
+import { actionsOf, isSpecified } from './setting.ts';
 import type { Manifest } from './manifest.ts';
 import type { Program } from './language.ts';
 import type { Sources } from './parse.ts';
@@ -23,8 +26,12 @@ const { values: given } = parseArgs({
     solver: { type: 'string', default: 'wasm' },
     only: { type: 'string' },
     actions: { type: 'string' },
+    folder: { type: 'string', default: FOLDER },
     seconds: { type: 'string', default: '60' },
+    jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
     'no-cache': { type: 'boolean', default: false },
+    'no-story': { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
     dump: { type: 'string' },
   },
 });
@@ -32,16 +39,17 @@ const { values: given } = parseArgs({
 function table(outcomes: readonly Outcome[]): string {
   const theorems = [...new Set(outcomes.map((o) => o.theorem))];
   const line = (cells: readonly string[]) =>
-    `${cells[0].padEnd(10)} ${cells[1].padStart(8)} ${cells[2].padStart(6)} ${cells[3].padStart(9)}   ${cells[4]}`;
+    `${cells[0].padEnd(10)} ${cells[1].padStart(8)} ${cells[2].padStart(6)} ${cells[3].padStart(9)} ${cells[4].padStart(9)}   ${cells[5]}`;
+  const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
   const rows = theorems.map((theorem) => {
     const of = outcomes.filter((o) => o.theorem === theorem);
     const sum = (n: (o: Outcome) => number) => of.reduce((total, o) => total + n(o), 0);
     const failed = of.filter((o) => o.failed.length > 0).map((o) => o.action?.name ?? theorem.name);
-    const seconds = `${(sum((o) => o.milliseconds) / 1000).toFixed(1)} s`;
     const state = failed.length === 0 ? theorem.says : `NOT PROVED: ${failed.join(', ')}`;
-    return line([theorem.name, String(of.length), String(sum((o) => o.goals)), seconds, state]);
+    const [all, solving] = [sum((o) => o.milliseconds), sum((o) => o.solving)].map(seconds);
+    return line([theorem.name, String(of.length), String(sum((o) => o.goals)), all, solving, state]);
   });
-  return [line(['theorem', 'actions', 'goals', 'time', '']), ...rows].join('\n');
+  return [line(['theorem', 'actions', 'goals', 'time', 'solving', '']), ...rows].join('\n');
 }
 
 /** Random runs that COVER looks at. */
@@ -63,50 +71,14 @@ async function withoutSolver(program: Program, texts: Sources): Promise<string[]
   return [...wrong, ...missing.map((m) => `COVER ${m}`)];
 }
 
-async function main(): Promise<number> {
-  const names = given.only?.split(',');
-  const actions = given.actions?.split(',');
-  const texts = sources();
-  const program = agreedProgram(texts);
-  const solve = await solver(given.solver as SolverName, Number(given.seconds));
-  const { dump } = given;
-  if (dump !== undefined) mkdirSync(dump, { recursive: true });
-  const options = {
-    solve,
-    ...(given['no-cache'] ? {} : { cache: path.join(ROOT, 'build/proof', given.solver) }),
-    ...(dump === undefined
-      ? {}
-      : {
-          dump: (name: string, text: string) =>
-            writeFileSync(path.join(dump, `${name}.smt2`), `(set-logic QF_UFBV)\n${text}(check-sat)\n`),
-        }),
-  };
-  const questions = questionsOf(program).filter(
-    ([theorem, action]) =>
-      (names?.includes(theorem.name) ?? true) && (action === undefined || (actions?.includes(action.name) ?? true)),
-  );
-  const outcomes: Outcome[] = [];
-  for (const [theorem, action] of questions) {
-    const outcome = await proveOne(program, theorem, action, options);
-    outcomes.push(outcome);
-    if (outcome.failed.length > 0) console.log(await tell(program, texts, outcome, solve));
-  }
-  console.log(table(outcomes));
-  const failed = outcomes
-    .filter((o) => o.failed.length > 0)
-    .map((o) => `${o.theorem.name} ${o.action?.name ?? ''}`.trim());
-  const partly = names !== undefined || actions !== undefined;
-  if (!partly) failed.push(...(await withoutSolver(program, texts)));
-  if (failed.length > 0) {
-    console.log(`\nNOT PROVED: ${failed.join(', ')}`);
-    return 1;
-  }
-  if (partly) return 0;
+/** What was proved, of which files, by which solvers. */
+function writeManifest(texts: Sources, program: Program, outcomes: readonly Outcome[], solvers: readonly string[]) {
   const count = (name: string) => outcomes.filter((o) => o.theorem.name === name).length;
   const manifest: Manifest = {
     files: {
       'core.ts': sha256(texts.core),
       'spec.ts': sha256(texts.spec),
+      'order.ts': sha256(texts.order),
       'behaviour.ts': sha256(texts.behaviour),
       'core.js': sha256(builtCore(texts)),
     },
@@ -114,17 +86,67 @@ async function main(): Promise<number> {
     unspecified: actionsOf(program)
       .filter((a) => !isSpecified(program, a))
       .map((a) => a.name),
-    solvers: [given.solver],
+    solvers: [...solvers],
   };
   // Further solvers that have proved the same files.
   const known = existsSync(MANIFEST) ? (JSON.parse(readFileSync(MANIFEST, 'utf8')) as Manifest) : undefined;
   if (known !== undefined && JSON.stringify(known.files) === JSON.stringify(manifest.files)) {
-    manifest.solvers.push(...known.solvers.filter((s) => s !== given.solver));
-    manifest.solvers.sort();
+    manifest.solvers.push(...known.solvers.filter((s) => !solvers.includes(s)));
   }
+  manifest.solvers.sort();
   writeFileSync(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`);
   console.log(`\nproved: ${outcomes.length} statements about core.ts ${manifest.files['core.ts']?.slice(0, 12)}`);
+}
+
+async function main(): Promise<number> {
+  const from = performance.now();
+  const names = given.only?.split(',');
+  const actions = given.actions?.split(',');
+  const solvers = given.solver.split(',') as SolverName[];
+  const seconds = Number(given.seconds);
+  const texts = sources(given.folder);
+  const program = agreedProgram(texts);
+  const questions = questionsOf(program).filter(
+    ([theorem, action]) =>
+      (names?.includes(theorem.name) ?? true) && (action === undefined || (actions?.includes(action.name) ?? true)),
+  );
+  const job = {
+    folder: path.resolve(given.folder),
+    solvers,
+    seconds,
+    cache: given['no-cache'] ? undefined : path.join(ROOT, 'build/proof'),
+    dump: given.dump,
+  };
+  const outcomes: Outcome[] = [];
+  await proveAll(questions, job, Number(given.jobs), (outcome) => {
+    outcomes.push(outcome);
+    const { theorem, action, failed, milliseconds, solving } = outcome;
+    if (given.verbose) {
+      const times = [milliseconds, solving].map((x) => x.toFixed(0)).join(' ');
+      console.log(`${theorem.name} ${action?.name ?? ''} ${times} ${failed.join('; ')}`);
+    }
+  });
+  // In the order of the theorems, not in that in which the workers finished.
+  outcomes.sort((a, b) => position(questions, a) - position(questions, b));
+  const unproved = outcomes.filter((o) => o.failed.length > 0);
+  if (unproved.length > 0 && !given['no-story']) {
+    const solve = await solver(solvers[0] ?? 'wasm', seconds);
+    for (const outcome of unproved) console.log(await tell(program, texts, outcome, solve));
+  }
+  console.log(table(outcomes));
+  console.log(`${((performance.now() - from) / 1000).toFixed(1)} s, ${solvers.join(' and ')}`);
+  const failed = unproved.map((o) => `${o.theorem.name} ${o.action?.name ?? ''}`.trim());
+  const partly = names !== undefined || actions !== undefined || given.folder !== FOLDER;
+  if (!partly) failed.push(...(await withoutSolver(program, texts)));
+  if (failed.length > 0) {
+    console.log(`\nNOT PROVED: ${failed.join(', ')}`);
+    return 1;
+  }
+  if (!partly) writeManifest(texts, program, outcomes, solvers);
   return 0;
+}
+function position(questions: ReturnType<typeof questionsOf>, { theorem, action }: Outcome): number {
+  return questions.findIndex(([t, a]) => t === theorem && a?.name === action?.name);
 }
 
 // stripTypeScriptTypes is experimental, and Node says so in the middle of the table.

@@ -1,7 +1,7 @@
 // What was proved of which core: src/kernel/core/proved.json, written by `npm run prove` and read by `virtsec version`.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parse as acorn } from 'acorn';
@@ -12,8 +12,8 @@ import type { Program } from './language.ts';
 import type { FrontEnd, Sources } from './parse.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
-const FOLDER = 'src/kernel/core';
-export const MANIFEST = path.join(ROOT, FOLDER, 'proved.json');
+export const FOLDER = path.join(ROOT, 'src/kernel/core');
+export const MANIFEST = path.join(FOLDER, 'proved.json');
 
 export interface Manifest {
   /** SHA-256 of the files of the core that is proved: its source, and the JavaScript that was built of it. */
@@ -27,14 +27,14 @@ export interface Manifest {
 }
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
 
-export function sources(): Sources {
-  return {
-    core: read(`${FOLDER}/core.ts`),
-    spec: read(`${FOLDER}/spec.ts`),
-    behaviour: read(`${FOLDER}/behaviour.ts`),
+/** What is not there says nothing: a core can be looked at before its behaviour is written. */
+export function sources(folder = FOLDER): Sources {
+  const read = (file: string): string => {
+    const full = path.join(folder, file);
+    return existsSync(full) ? readFileSync(full, 'utf8') : '';
   };
+  return { core: read('core.ts'), spec: read('spec.ts'), order: read('order.ts'), behaviour: read('behaviour.ts') };
 }
 
 /** The program without positions and files, as text: two front ends must agree on it. */
@@ -56,16 +56,16 @@ export function agreedProgram(texts: Sources): Program {
 }
 
 /** The core as `npm run build` emits it. Throws if it says something else than `texts`. */
-export function builtCore(texts: Sources): string {
+export function builtCore(texts: Sources, source = FOLDER): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-core-'));
   const options = ['--ignoreConfig', '--target', 'esnext', '--module', 'nodenext', '--types', 'node'];
   const tsc = path.join(ROOT, 'node_modules/.bin/tsc');
-  spawnSync(tsc, [...options, '--outDir', folder, path.join(ROOT, FOLDER, 'core.ts')], { stdio: 'inherit' });
+  spawnSync(tsc, [...options, '--outDir', folder, path.join(source, 'core.ts')], { stdio: 'inherit' });
   const text = readFileSync(path.join(folder, 'core.js'), 'utf8');
   rmSync(folder, { recursive: true });
   const tree = acorn(text, { ecmaVersion: 2022, sourceType: 'module' }) as unknown as RawNode;
   const built = lower([{ name: 'core.ts', text, tree, mayImport: [] }]);
-  if (fingerprint(built) !== fingerprint(readProgram('typescript', { ...texts, spec: '', behaviour: '' }))) {
+  if (fingerprint(built) !== fingerprint(readProgram('typescript', { ...texts, spec: '', order: '', behaviour: '' }))) {
     throw new Error('the build of core.ts is another program than its source');
   }
   return text;

@@ -9,10 +9,14 @@ import type { Program, SourceFile } from './language.ts';
 
 export type FrontEnd = 'typescript' | 'javascript';
 
-/** The core, what it must keep and who may see what (spec.ts), and what it does (behaviour.ts), as TypeScript. */
+/**
+ * The core, what it must keep and who may see what (spec.ts), how it goes on (order.ts), and what it does (behaviour.ts), as
+ * TypeScript.
+ */
 export interface Sources {
   readonly core: string;
   readonly spec: string;
+  readonly order: string;
   readonly behaviour: string;
 }
 
@@ -39,6 +43,7 @@ export function readProgram(front: FrontEnd, sources: Sources): Program {
   return lower([
     file('core.ts', sources.core, []),
     file('spec.ts', sources.spec, ['./core.ts']),
+    file('order.ts', sources.order, ['./core.ts']),
     file('behaviour.ts', sources.behaviour, ['./core.ts']),
   ]);
 }

@@ -1,16 +1,20 @@
-// Proves: asks each theorem about each action, in queries of a few goals, with more instances as long as they are needed.
-// What has been proved once is remembered by the query's text; that is only ever a speed-up.
+// Proves: asks each theorem about each action. Goals are asked one at a time, the easy ones together, each with more
+// instances as long as they are needed. What has been proved once is remembered by the query's text; that is only ever a
+// speed-up.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { keyOf } from './question.ts';
 import { smtLib } from './smt.ts';
 import { forgetTerms } from './term.ts';
-import { THEOREMS, actionsOf } from './theorems.ts';
+import { actionsOf } from './setting.ts';
+import { THEOREMS } from './theorems.ts';
 import type { Program } from './language.ts';
 import type { Goal, Question } from './question.ts';
 import type { Solve } from './solver.ts';
 import type { Term } from './term.ts';
-import type { Action, Theorem } from './theorems.ts';
+import type { Action } from './setting.ts';
+import type { Theorem } from './theorems.ts';
 
 /** Rounds of instantiation, at most. */
 export const DEPTH = 3;
@@ -20,53 +24,84 @@ export interface Outcome {
   /** Undefined: the theorem is not about an action. */
   readonly action: Action | undefined;
   readonly goals: number;
-  /** Goals of the queries that were not proved. */
-  readonly failed: readonly Goal[];
+  /** Labels of the goals that were not proved. */
+  readonly failed: readonly string[];
+  /** In all; and of that, in the solvers. */
   readonly milliseconds: number;
+  readonly solving: number;
 }
 
 export interface Options {
-  readonly solve: Solve;
+  /** By name. A goal is proved if all of them say so. */
+  readonly solvers: ReadonlyMap<string, Solve>;
   /** Folder of the cache. */
-  readonly cache?: string;
+  readonly cache?: string | undefined;
   /** Called with the text of every query that counts. */
-  readonly dump?: (name: string, text: string) => void;
+  readonly dump?: ((name: string, text: string) => void) | undefined;
   /** Instead of DEPTH. */
   readonly depth?: number;
   /** Stop at the first goal that is not proved. */
   readonly first?: boolean;
 }
 
-async function isUnsatisfiable(terms: readonly Term[], name: string, options: Options): Promise<boolean> {
-  const { cache, dump, solve } = options;
-  if (cache === undefined && dump === undefined) return (await solve(terms)).verdict === 'unsat';
-  const text = smtLib(terms);
-  const known = cache && path.join(cache, createHash('sha256').update(text).digest('hex'));
-  const proved = (known !== undefined && existsSync(known)) || (await solve(terms)).verdict === 'unsat';
-  if (!proved) return false;
-  dump?.(name, text);
-  if (known !== undefined) {
-    mkdirSync(path.dirname(known), { recursive: true });
-    writeFileSync(known, '');
-  }
-  return true;
-}
+/** Goals together are given up after so many seconds, and asked in two halves. */
+const TOGETHER = 1.5;
 
-/** The goals that were not proved. */
-async function unproved(question: Question, theorem: Theorem, name: string, options: Options): Promise<Goal[]> {
-  const failed: Goal[] = [];
-  for (let from = 0; from < question.goals.length; from += theorem.together) {
-    const goals = question.goals.slice(from, from + theorem.together);
-    let proved = false;
-    for (let depth = 1; depth <= (options.depth ?? DEPTH) && !proved; depth++) {
-      const { terms, complete } = question.assertions(goals, depth);
-      proved = await isUnsatisfiable(terms, `${name}-${from}`, options);
+/** One solver's answers to one question. */
+class Prover {
+  readonly solverName: string;
+  readonly solve: Solve;
+  readonly question: Question;
+  readonly options: Options;
+  readonly failed: string[] = [];
+  solving = 0;
+  constructor(solverName: string, solve: Solve, question: Question, options: Options) {
+    this.solverName = solverName;
+    this.solve = solve;
+    this.question = question;
+    this.options = options;
+  }
+  async #isUnsatisfiable(terms: readonly Term[], name: string, seconds?: number): Promise<boolean> {
+    const { cache, dump } = this.options;
+    if (cache === undefined && dump === undefined) return await this.#asks(terms, seconds);
+    const text = smtLib(terms);
+    const known = cache && path.join(cache, this.solverName, createHash('sha256').update(text).digest('hex'));
+    const hard = `${known}.hard`;
+    if (known === undefined || !existsSync(known)) {
+      // What has been too much once is not tried again.
+      if (known !== undefined && seconds !== undefined && existsSync(hard)) return false;
+      const isProved = await this.#asks(terms, seconds);
+      if (known !== undefined && (isProved || seconds !== undefined)) {
+        mkdirSync(path.dirname(known), { recursive: true });
+        writeFileSync(isProved ? known : hard, '');
+      }
+      if (!isProved) return false;
+    }
+    dump?.(`${name}.${this.solverName}`, text);
+    return true;
+  }
+  async #asks(terms: readonly Term[], seconds?: number): Promise<boolean> {
+    const { verdict, milliseconds } = await this.solve(terms, [], seconds);
+    this.solving += milliseconds;
+    return verdict === 'unsat';
+  }
+  /** Goals together, or in halves; a single one with more and more instances. */
+  async prove(goals: readonly Goal[], name: string): Promise<void> {
+    if (goals.length === 0 || (this.options.first === true && this.failed.length > 0)) return;
+    if (goals.length > 1) {
+      if (await this.#isUnsatisfiable(this.question.assertions(goals, 1).terms, name, TOGETHER)) return;
+      const middle = goals.length >> 1;
+      await this.prove(goals.slice(0, middle), `${name}a`);
+      await this.prove(goals.slice(middle), `${name}b`);
+      return;
+    }
+    for (let depth = 1; depth <= (this.options.depth ?? DEPTH); depth++) {
+      const { terms, complete } = this.question.assertions(goals, depth);
+      if (await this.#isUnsatisfiable(terms, name)) return;
       if (complete) break;
     }
-    if (!proved) failed.push(...goals);
-    if (!proved && options.first === true) break;
+    this.failed.push(...goals.map((g) => g.label));
   }
-  return failed;
 }
 
 /** One theorem about one action. Terms from before are forgotten. */
@@ -80,8 +115,20 @@ export async function proveOne(
   const from = performance.now();
   const question = theorem.ask(program, action);
   const name = action === undefined ? theorem.name : `${theorem.name}-${action.name}`;
-  const failed = await unproved(question, theorem, name, options);
-  return { theorem, action, goals: question.goals.length, failed, milliseconds: performance.now() - from };
+  const failed = new Set<string>();
+  let solving = 0;
+  // Easy goals that presuppose the same are asked together. Hard ones would make each other harder.
+  const remaining = question.remaining();
+  const easy = remaining.filter((g) => g.easy);
+  const groups = [...Map.groupBy(easy, keyOf).values(), ...remaining.filter((g) => !g.easy).map((goal) => [goal])];
+  for (const [solverName, solve] of options.solvers) {
+    const prover = new Prover(solverName, solve, question, options);
+    for (const [i, goals] of groups.entries()) await prover.prove(goals, `${name}-${i}`);
+    for (const label of prover.failed) failed.add(label);
+    solving += prover.solving;
+  }
+  const milliseconds = performance.now() - from;
+  return { theorem, action, goals: question.goals.length, failed: [...failed], milliseconds, solving };
 }
 
 /** The questions there are: [theorem, action]. */

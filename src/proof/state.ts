@@ -88,9 +88,14 @@ export class State {
     this.fields = fields;
     this.isPlan = isPlan;
   }
-  /** Any state. Two of them share the plan. */
-  static any(program: Program, name: string, isPlan: (field: string) => boolean): State {
-    const full = (field: string) => `${isPlan(field) ? 'C' : name}.${field}`;
+  /** Any state. Two of them share the plan, and of what is `isShared` they hold the same. */
+  static any(
+    program: Program,
+    name: string,
+    isPlan: (field: string) => boolean,
+    isShared: (field: string) => boolean = () => false,
+  ): State {
+    const full = (field: string) => `${isPlan(field) ? 'C' : isShared(field) ? 'S' : name}.${field}`;
     return new State(
       new Map([...program.tables.keys()].map((t) => [t, new Unknown(full(t))])),
       new Map([...program.fields.keys()].map((f) => [f, wordVar(full(f))])),

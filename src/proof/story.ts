@@ -3,7 +3,7 @@
 import { emitted } from './parse.ts';
 import { evaluator } from './evaluate.ts';
 import { and, sle, walk, word, wordVar } from './term.ts';
-import { isPlan } from './theorems.ts';
+import { isPlan } from './setting.ts';
 import type { Program } from './language.ts';
 import type { Model } from './evaluate.ts';
 import type { Outcome } from './prove.ts';
@@ -17,7 +17,9 @@ export type Code = Record<string, (...args: readonly unknown[]) => unknown> & { 
 
 /** The core and its specification, as Node would run them. */
 export async function load(texts: Sources): Promise<Code> {
-  const rest = [texts.spec, texts.behaviour].map((text) => emitted(text).replaceAll(/^import\b[^;]*;/gm, ''));
+  const rest = [texts.spec, texts.order, texts.behaviour].map((text) =>
+    emitted(text).replaceAll(/^import\b[^;]*;/gm, ''),
+  );
   // One module: no two functions have the same name, the subset checker sees to that.
   const module = [emitted(texts.core), ...rest].join('\n');
   return (await import(`data:text/javascript,${encodeURIComponent(module)}`)) as Code;
@@ -274,7 +276,7 @@ class Replay {
 export async function tell(program: Program, texts: Sources, outcome: Outcome, solve: Solve): Promise<string> {
   const { theorem, action, failed } = outcome;
   const question = theorem.ask(program, action);
-  const names = new Set(failed.map((g) => g.label));
+  const names = new Set(failed);
   for (const goal of question.goals.filter((g) => names.has(g.label))) {
     const model = await findModel(program, question, goal, solve);
     if (model === undefined) continue;

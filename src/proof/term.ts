@@ -51,6 +51,7 @@ export const FALSE = make('false', 'bool', []);
 /** Forgets all terms, so that the next ones are numbered as in a fresh process. None from before may be used any more. */
 export function forgetTerms(): void {
   for (const [key, term] of all) if (term !== TRUE && term !== FALSE) all.delete(key);
+  comparedChoices.clear();
 }
 export const bool = (value: boolean): Term => (value ? TRUE : FALSE);
 export const word = (value: number): Term => make('const', 'word', [], value | 0);
@@ -120,6 +121,7 @@ export function eq(a: Term, b: Term): Term {
     const [x, m] = offset(a);
     const [y, n] = offset(b);
     if (x === y) return bool(m === n);
+    if (a.op === 'ite' && b.op === 'ite' && a.args[0] === b.args[0]) return eqChoices(a, b);
     const [constant, choice] = valueOf(a) === undefined ? [b, a] : [a, b];
     const value = valueOf(constant);
     if (value !== undefined && choice.op === 'ite') {
@@ -131,6 +133,17 @@ export function eq(a: Term, b: Term): Term {
     }
   }
   return a.id < b.id ? make('eq', 'bool', [a, b]) : make('eq', 'bool', [b, a]);
+}
+const comparedChoices = new Map<string, Term>();
+/** Two choices by the same test are equal if what they choose is. */
+function eqChoices(a: Term, b: Term): Term {
+  const key = `${a.id} ${b.id}`;
+  let result = comparedChoices.get(key);
+  if (result === undefined) {
+    result = ite(a.args[0], eq(a.args[1], b.args[1]), eq(a.args[2], b.args[2]));
+    comparedChoices.set(key, result);
+  }
+  return result;
 }
 export function slt(a: Term, b: Term): Term {
   if (a === b) return FALSE;
@@ -194,7 +207,11 @@ export const sar = (a: Term, b: Term): Term => (valueOf(b) === 0 ? a : binary('s
 export function sdiv(a: Term, divisor: Term): Term {
   const [x, y] = [valueOf(a), valueOf(divisor)];
   if (y === undefined || y <= 0) throw new Error('a divisor is a positive constant');
-  return x === undefined ? make('sdiv', 'word', [a, divisor]) : word(Math.trunc(x / y));
+  if (x !== undefined) return word(Math.trunc(x / y));
+  const power = 31 - Math.clz32(y);
+  if (y !== 1 << power) return make('sdiv', 'word', [a, divisor]);
+  // Solvers do badly at division: what is below 0 is rounded up before the shift.
+  return sar(add(a, band(sar(a, word(31)), word(y - 1))), word(power));
 }
 
 // ---- walking
@@ -241,11 +258,15 @@ function rebuild(t: Term, args: readonly Term[]): Term {
 }
 /** `t` with `to` in the place of the unknown `from`. */
 export function substitute(t: Term, from: Term, to: Term): Term {
-  const memo = new Map<Term, Term>([[from, to]]);
+  return replaced(t, new Map([[from, to]]));
+}
+/** `t` with the values of `by` in the places of its keys, wherever they occur. */
+export function replaced(t: Term, by: ReadonlyMap<Term, Term>): Term {
+  const memo = new Map(by);
   const go = (x: Term): Term => {
-    if (x.args.length === 0 && x !== from) return x;
     let result = memo.get(x);
     if (result === undefined) {
+      if (x.args.length === 0) return x;
       const args = x.args.map(go);
       result = args.every((a, i) => a === x.args[i]) ? x : rebuild(x, args);
       memo.set(x, result);

@@ -3,6 +3,7 @@ import { LAYERS } from '../../kernel/abi.ts';
 import { encodePlanFile, isSignedBy, openPlanFile } from '../../kernel/plan-file.ts';
 import { compileSystem, parseSize, parseTime, type TerminalChoice } from '../../policy/index.ts';
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
+import { applicationPath } from '../application-file.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
@@ -124,7 +125,7 @@ function compileFor({ description, boot, guest, folder }: LoadedSystem, { rows, 
     const files = all.get(guest.name)!;
     all.set(guest.name, { ...files, cmdline: `${files.cmdline} LINES=${rows} COLUMNS=${columns}`.trim() });
   }
-  const place = (path: string): string => resolve(folder, path);
+  const place = (path: string): string => applicationPath(resolve(folder, path));
   return compileSystem(description, all, { console: guest.name, rows, columns }, { place });
 }
 

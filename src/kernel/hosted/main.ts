@@ -15,8 +15,6 @@ import { bootPlan } from './boot-plan.ts';
 import type { BootedPlan } from './boot-plan.ts';
 import { closeOnExecFrom, dieWithParent, exitProcess, whyNoFfi } from './linux.ts';
 import { harmless } from './log-lines.ts';
-import { openMemoryTransport } from './memory-transport.ts';
-import { openPipeTransport } from './pipe-transport.ts';
 import { PlanError, checkPlan } from './plan-check.ts';
 import { EXTENSION } from './programs.ts';
 import { System } from './system.ts';
@@ -247,10 +245,11 @@ async function main(): Promise<void> {
   };
   const system = new System(plan, booted, { emit, leave, audit: values.audit ? openAudit(hash) : undefined, required });
   if (values.requests) openRequests(system);
-  await system.run((events) =>
+  // Only the mechanism of this host is loaded.
+  await system.run(async (events) =>
     noFfi === undefined
-      ? openMemoryTransport(options, events)
-      : Promise.resolve(openPipeTransport(noFfi, options, events)),
+      ? (await import('./memory-transport.ts')).openMemoryTransport(options, events)
+      : (await import('./pipe-transport.ts')).openPipeTransport(noFfi, options, events),
   );
 }
 

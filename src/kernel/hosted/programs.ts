@@ -2,7 +2,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { PartitionKind, PlanPartition } from '../plan.ts';
-import type { JailKind } from './seccomp.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
 /** `.ts` in a checkout's sources, `.js` in what `npm run build` made of them. */
@@ -54,10 +53,6 @@ export function findProgram(name: string, allowed: readonly string[]): Program |
   if (Object.hasOwn(PROGRAMS, name)) return PROGRAMS[name];
   if (!allowed.includes(name)) return undefined;
   return { entry: name, kinds: ['guest', 'driver', 'app'], flags: ['--allow-worker'] };
-}
-
-export function jailKindOf(kind: PartitionKind): JailKind {
-  return kind === 'guest' ? 'vmm' : kind;
 }
 
 /** Where a package stands, by its path and (links, a shared folder of packages) its real one; nothing if it is not there. */

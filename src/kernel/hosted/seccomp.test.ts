@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AUDIT_ARCH, callNumber } from './linux.ts';
 import type { CallName } from './linux.ts';
-import { ACTION, noIoUring, partitionFilter } from './seccomp.ts';
+import { partitionFilter } from './jail-lists.ts';
+import { ACTION, noIoUring } from './seccomp.ts';
 import type { Instruction } from './seccomp.ts';
 
 /** Classic BPF over struct seccomp_data, as the host kernel runs it (kernel/seccomp.c); independent of the assembler. */

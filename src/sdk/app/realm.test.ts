@@ -120,6 +120,14 @@ test('no object, result or error that an application can get belongs to the host
   assert.ok(control > 0, 'control: one function of the host is found');
 });
 
+test('console writes to the log of the system', async () => {
+  const app = `console.log('a text', 7, { x: [1n] }, undefined); console.error(new Error('told'));`;
+  await using bed = await bedWith({ app }, { partitions: { app: {} } });
+  assert.equal((await bed.ended('app')).reason, '');
+  assert.equal(bed.log('app')[0], 'a text 7 {"x":["1n"]} undefined');
+  assert.match(bed.log('app')[1], /^Error: told\n.*app\.ts:1/);
+});
+
 test('a module that is not for applications is refused when it is loaded', async () => {
   const cases: [Record<string, string>, RegExp][] = [
     [

@@ -8,7 +8,8 @@ import { setUpLayers } from '../../kernel/abi.ts';
 import type { HelloText, LayerStep, PartitionStart } from '../../kernel/abi.ts';
 import { enterLandlockDomain } from '../../kernel/hosted/landlock.ts';
 import { PR, must, openThread, whyNoFfi } from '../../kernel/hosted/linux.ts';
-import { installFilter, partitionFilter } from '../../kernel/hosted/seccomp.ts';
+import { partitionFilter } from '../../kernel/hosted/jail-lists.ts';
+import { installFilter } from '../../kernel/hosted/seccomp.ts';
 import type { CallPage } from './calls.ts';
 
 /** A Landlock domain binds the thread that enters it, and the ffi right is a right of the thread: each does both itself. */

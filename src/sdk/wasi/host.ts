@@ -193,7 +193,7 @@ export class WasiHost {
   }
 
   async #poll(subscriptions: number, events: number, count: number): Promise<number> {
-    if (count === 0) throw new WasiError(ERRNO.inval);
+    if (count === 0 || count > MAX_OPEN) throw new WasiError(ERRNO.inval);
     const memory = this.#memory;
     memory.slice(subscriptions, count * SIZE.subscription);
     const start = await this.#application.time.now();

@@ -1,7 +1,10 @@
 // A WebAssembly program's memory as its host reads and writes it. Every address comes from the program: what lies outside of the
 // memory is a RangeError, which the program gets as EFAULT.
-import { SIZE } from './abi.ts';
+import { ERRNO, SIZE, WasiError } from './abi.ts';
 import type { Memory } from './webassembly.ts';
+
+/** IOV_MAX of POSIX systems. */
+const MAX_VECTORS = 1024;
 
 export class ProgramMemory {
   readonly #memory: Memory;
@@ -58,7 +61,7 @@ export class ProgramMemory {
 
   /** The parts of an array of iovec or ciovec. */
   vectors(at: number, count: number): { readonly at: number; readonly length: number }[] {
-    this.slice(at, (count >>> 0) * SIZE.iovec); // one check of all of them, before anything is allocated for them
+    if (count >>> 0 > MAX_VECTORS) throw new WasiError(ERRNO.inval);
     return Array.from({ length: count >>> 0 }, (_, i) => {
       const one = (at >>> 0) + i * SIZE.iovec;
       return { at: this.readU32(one), length: this.readU32(one + 4) };

@@ -80,7 +80,7 @@ const HOSTILE: readonly [what: string, call: string, expected: number][] = [
     'i32.const 1 i32.const 0xfffffff8 i32.const 1 i32.const 16 call $fd_write',
     ERRNO.fault,
   ],
-  ['four billion vectors', 'i32.const 1 i32.const 0 i32.const -1 i32.const 16 call $fd_write', ERRNO.fault],
+  ['four billion vectors', 'i32.const 1 i32.const 0 i32.const -1 i32.const 16 call $fd_write', ERRNO.inval],
   [
     'a buffer beyond memory',
     'i32.const 0 i32.const 0x7fffffff i32.store i32.const 4 i32.const 64 i32.store i32.const 1 i32.const 0 i32.const 1 i32.const 16 call $fd_write',
@@ -113,7 +113,12 @@ const HOSTILE: readonly [what: string, call: string, expected: number][] = [
   ['too much randomness', 'i32.const 0 i32.const -1 call $random_get', ERRNO.fault],
   ['an unknown clock', 'i32.const 77 i64.const 0 i32.const 16 call $clock_time_get', ERRNO.inval],
   ['polling nothing', 'i32.const 0 i32.const 0 i32.const 0 i32.const 16 call $poll_oneoff', ERRNO.inval],
-  ['polling beyond memory', 'i32.const 0 i32.const 0 i32.const 0x7fffff i32.const 16 call $poll_oneoff', ERRNO.fault],
+  [
+    'polling more than can be open',
+    'i32.const 0 i32.const 0 i32.const 0x7fffff i32.const 16 call $poll_oneoff',
+    ERRNO.inval,
+  ],
+  ['polling beyond memory', 'i32.const 65500 i32.const 0 i32.const 8 i32.const 16 call $poll_oneoff', ERRNO.fault],
   ['what this host has not', 'i32.const 0 call $sock_shutdown', ERRNO.nosys],
   ['a folder that is not preopened', 'i32.const 1 i32.const 16 call $fd_prestat_get', ERRNO.notdir],
   ['a place in a channel', 'i32.const 1 i64.const 0 i32.const 0 i32.const 16 call $fd_seek', ERRNO.spipe],
