@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   check: () => import('./commands/check.ts'),
   stats: () => import('./commands/stats.ts'),
   plan: () => import('./commands/plan.ts'),
+  build: () => import('./commands/build.ts'),
   key: () => import('./commands/key.ts'),
   ps: () => import('./commands/ps.ts'),
   inspect: () => import('./commands/inspect.ts'),

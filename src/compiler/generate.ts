@@ -44,6 +44,8 @@ interface Frame {
 export interface Options {
   /** Compiles bounds checks in. */
   readonly check: boolean;
+  /** Handles by the names of ports. */
+  readonly ports?: ReadonlyMap<string, number>;
 }
 
 const TESTS: Partial<Record<string, Test>> = { '===': 'eq', '!==': 'ne', '<': 'lt', '>=': 'ge' };
@@ -978,6 +980,11 @@ export class Generator {
         return this.#emit('la', [], 0, `"${text()}`);
       case 'symbol':
         return this.#emit('la', [], 0, text());
+      case 'port': {
+        const handle = this.options.ports?.get(text());
+        if (handle === undefined) throw this.#refuse(`the partition has no port \`${text()}\``, call);
+        return { int: handle };
+      }
       case 'addressOf': {
         const field = first.kind === 'field' ? this.layout.fields.get(first.field) : undefined;
         if (field === undefined || field.stride !== 4) throw this.#refuse('the address of a contiguous table', call);

@@ -7,7 +7,18 @@ import type { Mnemonic } from './instructions.ts';
  * registers. `branch`: condition in `test`. `table`: jumps to its operand, the address of a jump of the table that follows.
  * `return`: operand a0, or none.
  */
-export type Operation = Mnemonic | 'li' | 'la' | 'phi' | 'copy' | 'call' | 'branch' | 'table' | 'jump' | 'return' | 'tail';
+export type Operation =
+  | Mnemonic
+  | 'li'
+  | 'la'
+  | 'phi'
+  | 'copy'
+  | 'call'
+  | 'branch'
+  | 'table'
+  | 'jump'
+  | 'return'
+  | 'tail';
 
 export type Test = 'eq' | 'ne' | 'lt' | 'ge' | 'ltu' | 'geu';
 export const OPPOSITE: Record<Test, Test> = { eq: 'ne', ne: 'eq', lt: 'ge', ge: 'lt', ltu: 'geu', geu: 'ltu' };

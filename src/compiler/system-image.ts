@@ -33,6 +33,8 @@ export interface MetalProgram {
   /** Bytes of data: message page, state, stack. Rounded up to a power of two. */
   readonly dataBytes: number;
   readonly devices: readonly Region[];
+  /** Handles by the names of its ports. */
+  readonly ports?: ReadonlyMap<string, number>;
 }
 export interface SystemImage {
   readonly flat: Uint8Array;
@@ -106,7 +108,11 @@ function trapStubs(asm: Assembler, stateBytes: number): void {
 }
 
 /** A program's code for its place. The kernel sets sp, a0 and a1; a `main` that returns has ended with that status. */
-function program({ files, name }: MetalProgram, code: number, data: number): { bytes: Uint8Array; stateBytes: number } {
+function program(
+  { files, name, ports }: MetalProgram,
+  code: number,
+  data: number,
+): { bytes: Uint8Array; stateBytes: number } {
   const asm = new Assembler();
   asm.label('entry');
   asm.address(GP, 'state', GP_OFFSET);
@@ -115,7 +121,7 @@ function program({ files, name }: MetalProgram, code: number, data: number): { b
   asm.op('ecall', 0);
   asm.label('halt');
   asm.jump('halt');
-  const { layout, unit } = compileInto(asm, files, { roots: ['main'] });
+  const { layout, unit } = compileInto(asm, files, { roots: ['main'], ...(ports === undefined ? {} : { ports }) });
   asm.endCode();
   emitTexts(asm, unit);
   const known = new Map([

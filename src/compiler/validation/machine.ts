@@ -6,7 +6,20 @@ import { Mapped, State, Stored } from '../../proof/state.ts';
 import * as T from '../../proof/term.ts';
 import { A0, GP, RA, SP, TP } from '../instructions.ts';
 import { havoc } from './contract.ts';
-import { UNKNOWN, address, constantInt, difference, int, linear, Refused, sameAddress, sameValue, scaled, settled, sum } from './value.ts';
+import {
+  UNKNOWN,
+  address,
+  constantInt,
+  difference,
+  int,
+  linear,
+  Refused,
+  sameAddress,
+  sameValue,
+  scaled,
+  settled,
+  sum,
+} from './value.ts';
 import { orderedSum } from './normal.ts';
 import { unshifted } from './places.ts';
 import type { Contents } from '../../proof/state.ts';
@@ -102,7 +115,8 @@ export class MachineSide {
     for (let pc = code.from; pc < code.to; pc += 4) {
       const i = code.at(pc);
       const isJump = i !== undefined && (i.op === 'jal' || isBranch(i));
-      if (!isJump || i.imm > 0 || (i.op === 'jal' && (code.callees.has(pc + i.imm) || code.pure.has(pc + i.imm)))) continue;
+      if (!isJump || i.imm > 0 || (i.op === 'jal' && (code.callees.has(pc + i.imm) || code.pure.has(pc + i.imm))))
+        continue;
       if (this.#back.has(pc + i.imm)) throw new Refused('two ways back to one place');
       this.#back.set(pc + i.imm, pc);
     }
@@ -112,7 +126,11 @@ export class MachineSide {
     if (goal !== TRUE && condition !== FALSE) this.goals.push({ condition, goal, what });
   }
   run(registers: Value[]): void {
-    const out = this.#region({ pc: this.code.from, condition: TRUE, registers, stack: new Map() }, this.code.to, undefined);
+    const out = this.#region(
+      { pc: this.code.from, condition: TRUE, registers, stack: new Map() },
+      this.code.to,
+      undefined,
+    );
     if (out.length > 0) throw new Refused('the code leaves its function');
   }
 
@@ -124,7 +142,12 @@ export class MachineSide {
     const parts = paths.map((p) => this.normal.conjuncts(p.condition));
     const sets = parts.map((p) => new Set(p));
     const own = parts.map((p) => this.normal.and(p.filter((c) => !sets.every((s) => s.has(c)))));
-    const registers = first.registers.map((_, r) => this.#mergeValues(paths.map((p) => p.registers[r]), own));
+    const registers = first.registers.map((_, r) =>
+      this.#mergeValues(
+        paths.map((p) => p.registers[r]),
+        own,
+      ),
+    );
     const stack = new Map<number, Value>();
     for (const [offset, v] of first.stack) {
       if (paths.every((p) => sameValue(p.stack.get(offset) ?? UNKNOWN, v))) stack.set(offset, v);
@@ -136,7 +159,10 @@ export class MachineSide {
     const [first] = values;
     if (values.every((v) => sameValue(v, first))) return first;
     const choose = (terms: readonly Term[]): Term =>
-      terms.reduceRight((rest, t, n) => (n === terms.length - 1 ? t : this.normal.choice(conditions[n], t, rest)), word(0));
+      terms.reduceRight(
+        (rest, t, n) => (n === terms.length - 1 ? t : this.normal.choice(conditions[n], t, rest)),
+        word(0),
+      );
     if (values.every((v) => v.kind === 'int')) return int(choose(values.map((v) => (v as { term: Term }).term)));
     if (!values.every((v) => v.kind === 'address')) return UNKNOWN;
     // Addresses that differ by a number of bytes that is an int each.
@@ -428,7 +454,12 @@ export class MachineSide {
       case 'lw':
         return set(this.#load(path, sum(a, constantInt(i.imm))));
       case 'sw':
-        return this.#store(path, linear(sum(a, constantInt(i.imm))), this.#int(b), b.kind === 'int' ? b.from : undefined);
+        return this.#store(
+          path,
+          linear(sum(a, constantInt(i.imm))),
+          this.#int(b),
+          b.kind === 'int' ? b.from : undefined,
+        );
       case 'ld':
         return set(this.#loadDouble(path, linear(sum(a, constantInt(i.imm)))));
       case 'sd':
@@ -457,7 +488,9 @@ export class MachineSide {
     const cell = this.#cell(path, at, 'load of');
     const contents = this.state.tables.get(cell.field.name);
     const term = this.#read(cell);
-    return contents === undefined ? int(term) : { kind: 'int', term, from: { table: cell.field.name, contents, at: linear(at) } };
+    return contents === undefined
+      ? int(term)
+      : { kind: 'int', term, from: { table: cell.field.name, contents, at: linear(at) } };
   }
   #store(path: Path, at: Address, value: Term, from: Source | undefined): void {
     const cell = this.#cell(path, at, 'store to');
@@ -508,7 +541,8 @@ export class MachineSide {
     if (i.op !== 'blt') throw new Refused('a loop without a comparison at its end');
     const start = path.registers[i.rs1];
     const bound = path.registers[i.rs2];
-    const mayEnd = this.#written(path.pc, last).has(i.rs2) || (bound.kind === 'int' && T.valueOf(bound.term) !== undefined);
+    const mayEnd =
+      this.#written(path.pc, last).has(i.rs2) || (bound.kind === 'int' && T.valueOf(bound.term) !== undefined);
     if (mayEnd && start.kind === 'int' && T.valueOf(start.term) !== undefined) {
       const done = this.#constantLoop(path, last, i, T.valueOf(start.term) ?? 0);
       if (done !== undefined) return done;
@@ -539,7 +573,13 @@ export class MachineSide {
       const i = this.code.at(pc);
       if (i === undefined) continue;
       const ways =
-        i.op === 'jalr' ? [] : i.op === 'jal' && i.rd === 0 ? [pc + i.imm] : isBranch(i) ? [pc + 4, pc + i.imm] : [pc + 4];
+        i.op === 'jalr'
+          ? []
+          : i.op === 'jal' && i.rd === 0
+            ? [pc + i.imm]
+            : isBranch(i)
+              ? [pc + 4, pc + i.imm]
+              : [pc + 4];
       if (!ways.some((w) => reaches.has(w))) continue;
       reaches.add(pc);
       if (!isBranch(i) && i.rd !== 0) written.add(i.rd);
@@ -592,7 +632,14 @@ export class MachineSide {
     this.goals = [];
     this.results = [];
     const out = this.#region(inside, last, last);
-    const after = { out, reads: turn.reads, called: turn.touched, goals: this.goals, results: this.results, state: this.state };
+    const after = {
+      out,
+      reads: turn.reads,
+      called: turn.touched,
+      goals: this.goals,
+      results: this.results,
+      state: this.state,
+    };
     this.#turn = undefined;
     this.#copied = before.copied;
     this.state = before.state;
@@ -646,7 +693,9 @@ export class MachineSide {
     const after = copy(path);
     this.#forget(after.registers, written);
     after.pc = last + i.size;
-    const touched = [...turn.state.tables].filter(([name, c]) => c !== this.state.tables.get(name)).map(([name]) => name);
+    const touched = [...turn.state.tables]
+      .filter(([name, c]) => c !== this.state.tables.get(name))
+      .map(([name]) => name);
     const exits = turn.out.filter((p) => p.pc !== last);
     if (exits.length > 0 || turn.results.length > 0) {
       if (touched.length > 0) throw new Refused('a loop that writes and leaves');
@@ -665,13 +714,15 @@ export class MachineSide {
     const before = this.state.tables.get(name);
     let place: Term | undefined;
     for (let c = turn.state.tables.get(name); c !== before;) {
-      if (!(c instanceof Stored) || (place !== undefined && place !== c.index)) throw new Refused('a loop writes in two places');
+      if (!(c instanceof Stored) || (place !== undefined && place !== c.index))
+        throw new Refused('a loop writes in two places');
       place = c.index;
       c = c.before;
     }
     const base = place === undefined ? undefined : baseOf(place, index);
     if (before === undefined || place === undefined || base === undefined) throw new Refused('a loop writes elsewhere');
-    if (turn.called.has(name) || turn.reads.some((r) => r.table === name && r.index !== place)) throw new Refused('a turn reads what another wrote');
+    if (turn.called.has(name) || turn.reads.some((r) => r.table === name && r.index !== place))
+      throw new Refused('a turn reads what another wrote');
     const value = turn.state.cell(name, place);
     this.state.tables.set(name, new Mapped(before, reached, { from, to, base }, index, value));
   }
@@ -723,7 +774,8 @@ export class MachineSide {
     const [start, limit] = [linear(path.registers[i.rs1]), linear(path.registers[i.rs2])];
     const atEnd = (turn: { readonly out: readonly Path[]; readonly results: readonly unknown[] }): Path => {
       const [only] = turn.out;
-      if (turn.out.length !== 1 || only.pc !== last || turn.results.length > 0) throw new Refused('a block loop with a way out');
+      if (turn.out.length !== 1 || only.pc !== last || turn.results.length > 0)
+        throw new Refused('a block loop with a way out');
       return only;
     };
     // Which addresses go on, and by how many bytes: one turn tells.
@@ -736,7 +788,8 @@ export class MachineSide {
       if (step !== undefined && step.parts.length === 0 && step.offset > 0) steps.set(r, step.offset);
     }
     const chunk = steps.get(i.rs1);
-    if (chunk === undefined || [...steps.values()].some((s) => s !== chunk)) throw new Refused('a block loop of different steps');
+    if (chunk === undefined || [...steps.values()].some((s) => s !== chunk))
+      throw new Refused('a block loop of different steps');
     const index = this.#nextIndex();
     const turn = this.#oneTurn(path, last, path.condition, (registers) => {
       this.#forget(registers, written);
@@ -766,7 +819,14 @@ export class MachineSide {
       return [after];
     }
     if (total.kind !== 'int') throw new Refused('a copy of an unknown length');
-    this.#copyLoop(path, table, before, stores, { index, chunk, bytes: total.term, steps, from: start, register: i.rs1 });
+    this.#copyLoop(path, table, before, stores, {
+      index,
+      chunk,
+      bytes: total.term,
+      steps,
+      from: start,
+      register: i.rs1,
+    });
     for (const r of steps.keys()) after.registers[r] = sum(path.registers[r], total);
     return [after];
   }
@@ -810,7 +870,8 @@ export class MachineSide {
     if (loop.steps.size !== 2) throw new Refused('a copy with other than two pointers');
     const to = linear(path.registers[writer]);
     const [target, origin] = [this.places.cell(to, undefined, true), this.places.cell(loop.from, undefined, true)];
-    if (target.field.name !== table || target.field.stride !== 4 || origin.field.stride !== 4) throw new Refused('a copy');
+    if (target.field.name !== table || target.field.stride !== 4 || origin.field.stride !== 4)
+      throw new Refused('a copy');
     const contents = this.state.tables.get(origin.field.name);
     if (contents === undefined || origin.field.name === table) throw new Refused('a copy onto itself');
     stores.forEach((s, n) => {
@@ -886,7 +947,8 @@ export class MachineSide {
       this.normal.conjuncts(path.condition).filter((c) => !this.normal.conjuncts(copied.guard).includes(c)),
     );
     const added = (bytes: number): Term => T.ite(own, word(bytes), word(0));
-    const had = MOST_ADDED.find((n) => n > 0 && copied.count.parts.some((p) => p.scale === 1 && p.term === added(n))) ?? 0;
+    const had =
+      MOST_ADDED.find((n) => n > 0 && copied.count.parts.some((p) => p.scale === 1 && p.term === added(n))) ?? 0;
     const rest = copied.count.parts.filter((p) => had === 0 || p.term !== added(had));
     if (!sameAddress(ahead, address('none', copied.count.offset + had, rest))) return false;
     const grown = { term: added(had + 4), scale: 1 };

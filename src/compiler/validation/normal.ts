@@ -109,7 +109,8 @@ export class NormalForm {
     for (const item of items) {
       const [only] = item;
       const weaker = item.size === 1 ? this.#weaker.get(only) : undefined;
-      if (weaker !== undefined) items = items.filter((k) => k.size !== 1 || ![...k].some((x) => weaker.has(x) && x !== only));
+      if (weaker !== undefined)
+        items = items.filter((k) => k.size !== 1 || ![...k].some((x) => weaker.has(x) && x !== only));
     }
     if (items.length === 0) return FALSE;
     if (items.length === 1) return this.and([...items[0]]);
@@ -213,7 +214,10 @@ export function orderedSum(t: Term): Term {
   collect(t);
   const [first, ...rest] = parts.toSorted(byId);
   if (first === undefined) return T.word(constant);
-  return T.add(rest.reduce((sum, p) => T.add(sum, p), first), T.word(constant));
+  return T.add(
+    rest.reduce((sum, p) => T.add(sum, p), first),
+    T.word(constant),
+  );
 }
 function rebuilt(t: Term, args: readonly Term[]): Term {
   const [a, b] = args;

@@ -83,7 +83,8 @@ export class Places {
       const { term, scale, exact } = part.scale % field.stride === 0 ? { ...part, exact: T.TRUE } : unshifted(part);
       const factor = scale / field.stride;
       const quotient = Number.isInteger(factor) ? undefined : divided(term, field.stride / scale);
-      if (!Number.isInteger(factor) && quotient === undefined) throw new Refused(`a scale of ${scale} in ${field.name}: ${T.show(term, 5)}`);
+      if (!Number.isInteger(factor) && quotient === undefined)
+        throw new Refused(`a scale of ${scale} in ${field.name}: ${T.show(term, 5)}`);
       const x = quotient ?? term;
       const by = quotient === undefined ? factor : 1;
       if (by < 1 || (by & (by - 1)) !== 0) throw new Refused(`a factor of ${by}`);

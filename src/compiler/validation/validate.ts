@@ -57,7 +57,9 @@ export class Validation {
     checkLayout(layout, unit.program);
     this.#places = new Places(layout);
     const view = new DataView(linked.bytes.buffer, linked.bytes.byteOffset);
-    this.code = Array.from({ length: (linked.codeEnd - linked.base) >> 2 }, (_, n) => decode(view.getUint32(n * 4, true)));
+    this.code = Array.from({ length: (linked.codeEnd - linked.base) >> 2 }, (_, n) =>
+      decode(view.getUint32(n * 4, true)),
+    );
     const analysis = new Analysis(unit, functions, 0, 0);
     for (const name of functions) {
       const writes = analysis.writes(name);
@@ -67,7 +69,10 @@ export class Validation {
   }
   #loops(name: string): boolean {
     let found = false;
-    eachNode(this.compilation.unit.program.functions.get(name)?.body, (n) => (found ||= (n as Statement).kind === 'for'));
+    eachNode(
+      this.compilation.unit.program.functions.get(name)?.body,
+      (n) => (found ||= (n as Statement).kind === 'for'),
+    );
     return found;
   }
   /** Tables that a function may read. */
@@ -187,7 +192,9 @@ export class Validation {
       }
     }
     for (const scan of source.scans) {
-      hypotheses.push(T.implies(T.and(scan.reached, scan.found), T.and(T.sle(scan.from, scan.witness), T.slt(scan.witness, scan.to))));
+      hypotheses.push(
+        T.implies(T.and(scan.reached, scan.found), T.and(T.sle(scan.from, scan.witness), T.slt(scan.witness, scan.to))),
+      );
     }
     for (const { index, value } of machine.instances) {
       const depends = dependence(index);

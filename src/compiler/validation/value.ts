@@ -70,7 +70,13 @@ export function sum(x: Value, y: Value): Value {
 export function scaled(x: Value, factor: number): Value {
   const a = linear(x);
   if (a.base !== 'none') throw new Refused('product of an address');
-  return settled(address('none', a.offset * factor, a.parts.map((p) => ({ ...p, scale: p.scale * factor }))));
+  return settled(
+    address(
+      'none',
+      a.offset * factor,
+      a.parts.map((p) => ({ ...p, scale: p.scale * factor })),
+    ),
+  );
 }
 /** a - b, for addresses of one base. */
 export function difference(a: Address, b: Address): Address | undefined {

@@ -22,6 +22,7 @@ import {
   OP_SHUTDOWN,
   OP_WRITE,
   P_ASKED,
+  P_LOADING,
   P_READY,
   W_NONE,
   allDone,
@@ -421,10 +422,15 @@ function isOver(k: Kernel, s: Supervisor): boolean {
 }
 
 const FOREVER = 1 << 28;
-/** Ticks until a blocked p's deadline, at least 1: only then it goes on by itself. */
-function untilDeadline(k: Kernel, p: number): number {
-  if (k.untilHi[p] > k.timeHi) return FOREVER;
-  return k.untilLo[p] > k.timeLo ? k.untilLo[p] - k.timeLo : 1;
+/** Ticks until that time, at least 1. */
+function untilDeadline(k: Kernel, hi: number, lo: number): number {
+  if (hi > k.timeHi) return FOREVER;
+  return hi === k.timeHi && lo > k.timeLo ? lo - k.timeLo : 1;
+}
+/** Ticks after which p, which cannot run now, may go on by itself: its wait or its back-off ends. */
+function rest(k: Kernel, p: number): number {
+  if (k.state[p] === P_LOADING) return untilDeadline(k, k.goHi[p], k.goLo[p]);
+  return k.state[p] === P_READY ? untilDeadline(k, k.untilHi[p], k.untilLo[p]) : FOREVER;
 }
 
 const MAX_ROUNDS = 1 << 30;
@@ -448,7 +454,7 @@ function giveHart(k: Kernel, s: Supervisor): Word {
         csrWrite(MSTATUS, word(STATUS_OF_PARTITION));
         return registersOf(s, p);
       }
-      if (!more) idle(k, s, k.why[p] === W_NONE ? 1 : untilDeadline(k, p));
+      if (!more) idle(k, s, rest(k, p));
     } else {
       idle(k, s, FOREVER);
     }
