@@ -1,5 +1,4 @@
 // The second judges of an image: our own engine with the VMM's board, and QEMU. Both give the transcript of the first UART.
-import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
