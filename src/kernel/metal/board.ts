@@ -12,6 +12,7 @@ import {
   store32,
   store64,
   store8,
+  waitForInterrupt,
   word,
 } from '../../compiler/intrinsics.ts';
 import type { Word } from '../../compiler/intrinsics.ts';
@@ -69,7 +70,11 @@ export function printHex(value: Word): void {
   }
 }
 const STATUS_SHIFT = 16;
+const FOR_EVER = 0x7fff_ffff;
+/** Never comes back: what follows a refusal must not run while the board is still on. */
 export function powerOff(status: number): void {
   if (status === 0) store32(word(FINISHER), FINISHER_PASS);
   else store32(word(FINISHER), (status << STATUS_SHIFT) | FINISHER_FAIL);
+  setTimer(0, word(-1));
+  for (let i = 0; i < FOR_EVER; i++) waitForInterrupt();
 }

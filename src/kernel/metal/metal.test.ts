@@ -61,6 +61,6 @@ test('messages pass in order while a hostile partition dies of each of its attac
 });
 
 test('control: with the UART among its regions instead, the hostile partition writes to it', () => {
-  const { transcript } = runOnBoard(build(true).flat, BOARD);
+  const { transcript } = runOnBoard(build(true).flat, { ...BOARD, budget: 40_000_000 });
   assert.match(transcript, /^Virtsec[^]*!/);
 });
