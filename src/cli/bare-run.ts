@@ -1,5 +1,5 @@
 // `virtsec run --metal`: the system's image in our own engine, or in QEMU.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,8 +11,8 @@ import { EXIT, type ExitStatus, Failure } from './failure.ts';
 import type { Io } from './io.ts';
 import { checkedDescription } from './plan-source.ts';
 
-/** Memory of the board in MiB. */
-const RAM = 64;
+/** Memory of the board in MiB, at least; more where the system needs it. */
+const LEAST_RAM = 64;
 /** Options of `run` that speak of things that the bare board does not have, or not yet. */
 const TAKEN = ['metal', 'on', 'until', 'timeout', 'json'];
 
@@ -30,11 +30,13 @@ export async function runOnMetal(command: Command, call: Call, io: Io, seconds: 
   if (on !== 'virtsec' && on !== 'qemu') throw usageFailure(command, `--on: \`${on}\` is neither virtsec nor qemu`);
   const file = findDescription('run', call.words[0]);
   const description = checkedDescription(await readDescriptionFile(file));
-  const image = bareImage(description, dirname(file));
+  const image = await bareImage(description, dirname(file), io);
   const echo = call.has('json') ? () => {} : (text: string) => io.out(text);
   const until = call.value('until');
   const pattern = until === undefined ? undefined : new RegExp(until, 'm');
-  const end = on === 'qemu' ? inQemu(image.elf, echo, seconds) : inEngine(image.flat, echo, seconds, pattern);
+  const ram = Math.max(LEAST_RAM, Math.ceil(image.ram / 2 ** 20));
+  const limits = { ram, seconds, pattern };
+  const end = on === 'qemu' ? await inQemu(image.elf, echo, limits) : inEngine(image.flat, echo, limits);
   if (call.has('json')) {
     const { status, ...rest } = end;
     io.out(`${JSON.stringify({ schema: 'virtsec.metal/1', system: description.system, on, exit: status, ...rest })}\n`);
@@ -42,18 +44,21 @@ export async function runOnMetal(command: Command, call: Call, io: Io, seconds: 
   return end.status;
 }
 
-function inEngine(
-  flat: Uint8Array,
-  echo: (text: string) => void,
-  seconds: number | undefined,
-  pattern: RegExp | undefined,
-): End {
+interface Limits {
+  /** MiB. */
+  readonly ram: number;
+  readonly seconds: number | undefined;
+  /** Seen in the transcript: the end. */
+  readonly pattern: RegExp | undefined;
+}
+
+function inEngine(flat: Uint8Array, echo: (text: string) => void, { ram, seconds, pattern }: Limits): End {
   const decoder = new TextDecoder();
   const last = seconds === undefined ? Infinity : performance.now() + seconds * 1000;
   let transcript = '';
   let isFound = false;
   const { status, instructions } = runBare(flat, {
-    ram: RAM << 20,
+    ram: ram * 2 ** 20,
     output: (bytes) => {
       const text = decoder.decode(bytes, { stream: true });
       transcript += text;
@@ -67,28 +72,46 @@ function inEngine(
   return { status: status === 0 ? EXIT.ok : EXIT.failed, transcript, instructions };
 }
 
-function inQemu(elf: Uint8Array, echo: (text: string) => void, seconds: number | undefined): End {
+async function inQemu(elf: Uint8Array, echo: (text: string) => void, limits: Limits): Promise<End> {
+  const { ram, seconds, pattern } = limits;
   const folder = mkdtempSync(join(tmpdir(), 'virtsec-metal-'));
   try {
     const file = join(folder, 'image.elf');
     writeFileSync(file, elf);
     const timing = ['-icount', 'shift=0,sleep=off'];
-    const { status, stdout, error, signal } = spawnSync(
+    const child = spawn(
       'qemu-system-riscv64',
-      ['-M', 'virt', '-m', `${RAM}M`, '-bios', file, '-nographic', ...timing],
-      {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'inherit'],
-        ...(seconds === undefined ? {} : { timeout: seconds * 1000 }),
-      },
+      ['-M', 'virt', '-m', `${ram}M`, '-bios', file, '-nographic', '-no-reboot', ...timing],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
     );
-    const code = (error as NodeJS.ErrnoException | undefined)?.code;
-    if (code === 'ENOENT') {
-      throw new Failure(EXIT.usage, 'virtsec run: qemu-system-riscv64 is not here', 'apt install qemu-system-misc');
-    }
-    echo(stdout);
-    if (code === 'ETIMEDOUT' || signal !== null) return { status: EXIT.timeout, transcript: stdout };
-    return { status: status === 0 ? EXIT.ok : EXIT.failed, transcript: stdout };
+    let transcript = '';
+    let isFound = false;
+    let isLate = false;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      transcript += text;
+      echo(text);
+      if (!isFound && pattern?.test(transcript) === true) {
+        isFound = true;
+        child.kill();
+      }
+    });
+    const late = setTimeout(
+      () => {
+        isLate = true;
+        child.kill();
+      },
+      seconds === undefined ? 2 ** 31 - 1 : seconds * 1000,
+    );
+    const status = await new Promise<number | null>((done, fail) => {
+      child.once('error', fail);
+      child.once('close', done);
+    }).finally(() => clearTimeout(late));
+    if (isFound) return { status: EXIT.ok, transcript };
+    if (isLate || status === null) return { status: EXIT.timeout, transcript };
+    return { status: status === 0 ? EXIT.ok : EXIT.failed, transcript };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new Failure(EXIT.usage, 'virtsec run: qemu-system-riscv64 is not here', 'apt install qemu-system-misc');
   } finally {
     rmSync(folder, { recursive: true });
   }

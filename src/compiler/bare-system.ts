@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSystem } from './system-image.ts';
 import type { SourceFile } from '../proof/language.ts';
-import type { MetalProgram, Region, SystemImage } from './system-image.ts';
+import type { MetalGuest, MetalProgram, MetalStream, Region, SystemImage } from './system-image.ts';
 
 const SOURCES = fileURLToPath(new URL('..', import.meta.url));
 const FRAME = 4096;
@@ -25,6 +25,8 @@ export interface BarePartition {
   readonly ports: ReadonlyMap<string, number>;
   /** Byte addresses, half open. */
   readonly registers: readonly { readonly start: number; readonly end: number }[];
+  /** Of a VMM: its guest. */
+  readonly guest?: MetalGuest;
 }
 
 /** A partition's files with what they import, each behind those that it imports. Throws Error when one cannot be read. */
@@ -62,13 +64,18 @@ export function regionsOf(partition: string, registers: BarePartition['registers
 }
 
 /** `words`: the compiled plan. Throws OutsideLanguage on a program that is not in the subset, Error on all else. */
-export function buildBareSystem(words: Int32Array, partitions: readonly BarePartition[]): SystemImage {
-  const programs = partitions.map(({ name, file, ports, registers }): MetalProgram => ({
+export function buildBareSystem(
+  words: Int32Array,
+  partitions: readonly BarePartition[],
+  streams: readonly MetalStream[],
+): SystemImage {
+  const programs = partitions.map(({ name, file, ports, registers, guest }): MetalProgram => ({
     name,
     files: sourcesOf(file),
     dataBytes: BYTES_OF_DATA,
     devices: regionsOf(name, registers),
     ports,
+    ...(guest === undefined ? {} : { guest }),
   }));
-  return buildSystem(`${SOURCES}kernel`, words, programs);
+  return buildSystem(`${SOURCES}kernel`, words, programs, streams);
 }

@@ -223,7 +223,14 @@ function bytesOf(words: Int32Array): Uint8Array {
 }
 
 /** Files of the kernel, in the order of use. */
-const KERNEL = ['core/core.ts', 'plan-load.ts', 'metal/board.ts', 'metal/regions.ts', 'metal/guest.ts', 'metal/supervisor.ts'];
+const KERNEL = [
+  'core/core.ts',
+  'plan-load.ts',
+  'metal/board.ts',
+  'metal/regions.ts',
+  'metal/guest.ts',
+  'metal/supervisor.ts',
+];
 
 interface Place extends Region {
   /** Beside access: what kind of region it is. */
@@ -266,7 +273,10 @@ export function buildSystem(
     const halves = new Map(
       channels.map((channel) => [
         channel,
-        channel.capacity.map((bytes) => ({ address: place(Math.max(FRAME, 2 * bytes)), bytes: Math.max(FRAME, 2 * bytes) })),
+        channel.capacity.map((bytes) => ({
+          address: place(Math.max(FRAME, 2 * bytes)),
+          bytes: Math.max(FRAME, 2 * bytes),
+        })),
       ]),
     );
     const placed = sized.map((p, i) => {

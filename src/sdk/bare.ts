@@ -1,7 +1,20 @@
 // virtsec/sdk/bare: what a partition's program in the subset of the language sees (docs/compiler.md). The same source is
 // machine code of its own on bare metal, and TypeScript on a workstation. Messages lie in the partition's message page: `put`
 // before a call that sends, `got` after one that has received.
-import { add64, ecall, load32, load8, store32, store8, symbol, word } from '../compiler/intrinsics.ts';
+import {
+  add64,
+  ecall,
+  fence,
+  load32,
+  load64,
+  load8,
+  low,
+  store32,
+  store8,
+  symbol,
+  word,
+} from '../compiler/intrinsics.ts';
+import type { Word } from '../compiler/intrinsics.ts';
 
 // ---- operations and results (docs/design/core.md)
 export const OP_EXIT = 3;
@@ -112,4 +125,65 @@ export function audit(partition: number): number {
 }
 export function exit(status: number): number {
   return ecall(OP_EXIT, status, 0, 0);
+}
+
+// ---- streams: `stream` is the number of a channel among this partition's streams, below port('streams'). Of each the image has a
+// row: where this side writes and where the other one does, what each can have under way, the ends. A side's memory begins with its
+// counts of bytes put and taken, modulo 2^32; its ring is in the second half.
+const OP_NOTIFY = 2;
+const STREAM_ROW = 48;
+const PUT = 0;
+const TAKEN = 64;
+function streamWord(stream: number, index: number): Word {
+  return load64(add64(symbol('streams'), word(stream * STREAM_ROW + index * 8)));
+}
+const OWN = 0;
+const OTHER = 1;
+const OWN_BYTES = 2;
+const OTHER_BYTES = 3;
+const END = 4;
+const RECEIVING_END = 5;
+/** Bytes that may be put now. */
+export function streamRoom(stream: number): number {
+  const capacity = low(streamWord(stream, OWN_BYTES));
+  const put = load32(streamWord(stream, OWN));
+  const taken = load32(add64(streamWord(stream, OTHER), word(TAKEN)));
+  const underWay = (put - taken) | 0;
+  if (underWay >= 0 && underWay <= capacity) return capacity - underWay;
+  // The other side has begun again: nothing of what was put before is for it.
+  store32(add64(streamWord(stream, OWN), word(PUT)), taken);
+  return capacity;
+}
+/** Bytes that may be got now. */
+export function streamWaiting(stream: number): number {
+  const put = load32(streamWord(stream, OTHER));
+  const own = add64(streamWord(stream, OWN), word(TAKEN));
+  const waiting = (put - load32(own)) | 0;
+  if (waiting >= 0 && waiting <= low(streamWord(stream, OTHER_BYTES))) return waiting;
+  store32(own, put);
+  return 0;
+}
+/** After `streamRoom` has said that there is room. */
+export function streamPut(stream: number, byte: number): void {
+  const own = streamWord(stream, OWN);
+  const capacity = low(streamWord(stream, OWN_BYTES));
+  const put = load32(own);
+  store8(add64(own, word(capacity + (put & (capacity - 1)))), byte);
+  fence();
+  store32(own, (put + 1) | 0);
+}
+/** After `streamWaiting` has said that a byte waits. */
+export function streamGet(stream: number): number {
+  const capacity = low(streamWord(stream, OTHER_BYTES));
+  const own = add64(streamWord(stream, OWN), word(TAKEN));
+  const taken = load32(own);
+  const byte = load8(add64(streamWord(stream, OTHER), word(capacity + (taken & (capacity - 1)))));
+  fence();
+  store32(own, (taken + 1) | 0);
+  return byte;
+}
+/** Wakes the other side. */
+export function streamNotify(stream: number): number {
+  const end = low(streamWord(stream, END));
+  return ecall(OP_NOTIFY, end >= 0 ? end : low(streamWord(stream, RECEIVING_END)), 0, 0);
 }

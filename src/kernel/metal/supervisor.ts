@@ -449,7 +449,8 @@ export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, s: Supervis
   s.period = f.words[H_TICK] * MTIME_PER_US;
   if (boot(k) !== OK) refuse(text('the core does not accept the plan'));
   readLayout(k, r);
-  if (!layoutIsSound(k, r, low(shiftRight64(symbol('kernelEnd'), FRAME_SHIFT)))) refuse(text('the layout is not sound'));
+  if (!layoutIsSound(k, r, low(shiftRight64(symbol('kernelEnd'), FRAME_SHIFT))))
+    refuse(text('the layout is not sound'));
   preparePmp(k, r);
   prepareGuests(g);
   s.confined = NOBODY;
