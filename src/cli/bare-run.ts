@@ -34,7 +34,7 @@ export async function runOnMetal(command: Command, call: Call, io: Io, seconds: 
   const echo = call.has('json') ? () => {} : (text: string) => io.out(text);
   const until = call.value('until');
   const pattern = until === undefined ? undefined : new RegExp(until, 'm');
-  const ram = Math.max(LEAST_RAM, Math.ceil(image.ram / 2 ** 20));
+  const ram = Math.max(LEAST_RAM, 2 * Math.ceil(image.ram / 2 ** 21));
   const limits = { ram, seconds, pattern };
   const end = on === 'qemu' ? await inQemu(image.elf, echo, limits) : inEngine(image.flat, echo, limits);
   if (call.has('json')) {
