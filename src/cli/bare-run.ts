@@ -10,11 +10,13 @@ import { findDescription, readDescriptionFile } from './description-file.ts';
 import { EXIT, type ExitStatus, Failure } from './failure.ts';
 import type { Io } from './io.ts';
 import { checkedDescription } from './plan-source.ts';
+import { Script, type Step } from './script.ts';
 
+const encoder = new TextEncoder();
 /** Memory of the board in MiB, at least; more where the system needs it. */
 const LEAST_RAM = 64;
 /** Options of `run` that speak of things that the bare board does not have, or not yet. */
-const TAKEN = ['metal', 'on', 'until', 'timeout', 'json'];
+const TAKEN = ['metal', 'on', 'until', 'expect', 'send', 'timeout', 'json'];
 
 interface End {
   readonly status: ExitStatus;
@@ -23,7 +25,13 @@ interface End {
   readonly instructions?: number;
 }
 
-export async function runOnMetal(command: Command, call: Call, io: Io, seconds: number | undefined): Promise<number> {
+interface Options {
+  readonly timeout?: number | undefined;
+  readonly steps: readonly Step[];
+  readonly until?: RegExp;
+}
+
+export async function runOnMetal(command: Command, call: Call, io: Io, options: Options): Promise<number> {
   const other = Object.keys(command.options).find((option) => call.has(option) && !TAKEN.includes(option));
   if (other !== undefined) throw usageFailure(command, `--${other} does not go with --metal`);
   const on = call.value('on') ?? 'virtsec';
@@ -32,10 +40,8 @@ export async function runOnMetal(command: Command, call: Call, io: Io, seconds: 
   const description = checkedDescription(await readDescriptionFile(file));
   const image = await bareImage(description, dirname(file), io);
   const echo = call.has('json') ? () => {} : (text: string) => io.out(text);
-  const until = call.value('until');
-  const pattern = until === undefined ? undefined : new RegExp(until, 'm');
   const ram = Math.max(LEAST_RAM, 2 * Math.ceil(image.ram / 2 ** 21));
-  const limits = { ram, seconds, pattern };
+  const limits = { ram, seconds: options.timeout, script: new Script(options) };
   const end = on === 'qemu' ? await inQemu(image.elf, echo, limits) : inEngine(image.flat, echo, limits);
   if (call.has('json')) {
     const { status, ...rest } = end;
@@ -48,14 +54,15 @@ interface Limits {
   /** MiB. */
   readonly ram: number;
   readonly seconds: number | undefined;
-  /** Seen in the transcript: the end. */
-  readonly pattern: RegExp | undefined;
+  /** What is typed and waited for; when it is done, the run is. */
+  readonly script: Script;
 }
 
-function inEngine(flat: Uint8Array, echo: (text: string) => void, { ram, seconds, pattern }: Limits): End {
+function inEngine(flat: Uint8Array, echo: (text: string) => void, { ram, seconds, script }: Limits): End {
   const decoder = new TextDecoder();
   const last = seconds === undefined ? Infinity : performance.now() + seconds * 1000;
   let transcript = '';
+  const typed: number[] = [...encoder.encode(script.feed().send)];
   let isFound = false;
   const { status, instructions } = runBare(flat, {
     ram: ram * 2 ** 20,
@@ -63,8 +70,11 @@ function inEngine(flat: Uint8Array, echo: (text: string) => void, { ram, seconds
       const text = decoder.decode(bytes, { stream: true });
       transcript += text;
       echo(text);
-      isFound ||= pattern?.test(transcript) ?? false;
+      const { send, done } = script.feed(bytes);
+      typed.push(...encoder.encode(send));
+      isFound ||= done !== undefined;
     },
+    input: () => typed.shift(),
     isOver: () => isFound || performance.now() > last,
   });
   if (isFound) return { status: EXIT.ok, transcript, instructions };
@@ -73,7 +83,7 @@ function inEngine(flat: Uint8Array, echo: (text: string) => void, { ram, seconds
 }
 
 async function inQemu(elf: Uint8Array, echo: (text: string) => void, limits: Limits): Promise<End> {
-  const { ram, seconds, pattern } = limits;
+  const { ram, seconds, script } = limits;
   const folder = mkdtempSync(join(tmpdir(), 'virtsec-metal-'));
   try {
     const file = join(folder, 'image.elf');
@@ -82,15 +92,22 @@ async function inQemu(elf: Uint8Array, echo: (text: string) => void, limits: Lim
     const child = spawn(
       'qemu-system-riscv64',
       ['-M', 'virt', '-m', `${ram}M`, '-bios', file, '-nographic', '-no-reboot', ...timing],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      { stdio: ['pipe', 'pipe', 'inherit'] },
     );
     let transcript = '';
     let isFound = false;
     let isLate = false;
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const decoder = new TextDecoder();
+    // It may be gone before it has read what was typed.
+    child.stdin.on('error', () => {});
+    child.stdin.write(script.feed().send);
+    child.stdout.on('data', (bytes: Buffer) => {
+      const text = decoder.decode(bytes, { stream: true });
       transcript += text;
       echo(text);
-      if (!isFound && pattern?.test(transcript) === true) {
+      const { send, done } = script.feed(bytes);
+      child.stdin.write(send);
+      if (!isFound && done !== undefined) {
         isFound = true;
         child.kill();
       }

@@ -393,7 +393,8 @@ export function trap(k: Kernel, r: Regions, g: Guests, s: Supervisor): Word {
 }
 function trapOfGuest(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number, cause: Word): Word {
   if (isTimer(cause)) {
-    if (goesOn(k, p)) {
+    // The guest's own timer; or the kernel's: the window's end, or that of a turn.
+    if (goesOn(k, p) && below64(mtime(), armed(s))) {
       timerOfGuest(g, p);
       setTimer(0, beforeTimer(g, p, armed(s)));
       return vcpuOf(r, p);

@@ -11,7 +11,7 @@ import {
   boardTick,
   boardWrite,
 } from '../board/virt.ts';
-import { uartPeekSent, uartSent, uartTakeSent } from '../devices/ns16550a.ts';
+import { uartHoldRoom, uartPeekSent, uartReceive, uartSent, uartTakeSent } from '../devices/ns16550a.ts';
 import type { Board } from '../board/virt.ts';
 
 export interface BareOptions {
@@ -23,6 +23,8 @@ export interface BareOptions {
   readonly output: (bytes: Uint8Array) => void;
   /** Asked between slices: true ends the run. */
   readonly isOver?: () => boolean;
+  /** What is typed at the first UART: asked between slices while it takes bytes; undefined: nothing now. */
+  readonly input?: () => number | undefined;
 }
 export interface BareEnd {
   /** What the finisher was told; undefined: it was stopped. */
@@ -34,7 +36,7 @@ export interface BareEnd {
 const SLICE = 1_000_000;
 
 /** Runs it to its end, in this thread. Throws Error when the engine cannot go on. */
-export function runBare(image: Uint8Array, { ram, budget = Infinity, output, isOver }: BareOptions): BareEnd {
+export function runBare(image: Uint8Array, { ram, budget = Infinity, output, isOver, input }: BareOptions): BareEnd {
   const machine = Machine.create({ harts: 1, ramBase: VIRT.ram, ramBytes: ram, clock: 'instructions' });
   machine.ram.set(image);
   let status: number | undefined;
@@ -73,6 +75,11 @@ export function runBare(image: Uint8Array, { ram, budget = Infinity, output, isO
   boardReset(board);
   machine.reset(0, { pc: VIRT.ram, mode: 'M', a0: 0, a1: 0 });
   while (status === undefined && hart.instret < budget && isOver?.() !== true) {
+    while (uartHoldRoom(board.uart0) > 0) {
+      const byte = input?.();
+      if (byte === undefined) break;
+      uartReceive(board.uart0, byte);
+    }
     const untilDeadline = (boardDeadline(board, 0) - time()) * INSTRUCTIONS_PER_TICK;
     const stop = hart.run(Math.max(1, Math.min(SLICE, untilDeadline)));
     if (stop.why === 'engine-error') throw new Error(`the engine cannot go on: ${JSON.stringify(stop)}`);

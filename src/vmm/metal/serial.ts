@@ -13,6 +13,8 @@ const LSR_READY = 0x60;
 const IIR_NONE = 1;
 const IIR_THRE = 2;
 const IIR_FIFOS = 0xc0;
+const IIR_RDA = 4;
+const IER_RDA = 1;
 const IER_THRE = 2;
 const MCR_LOOP = 0x10;
 const MSR_CONNECTED = 0xb0;
@@ -60,6 +62,11 @@ function modemStatus(u: Serial): number {
   if ((u.mcr & MCR_LOOP) === 0) return MSR_CONNECTED;
   return ((u.mcr & 2) << 3) | ((u.mcr & 1) << 5) | ((u.mcr & 12) << 4);
 }
+/** The pending interrupt of highest priority (data sheet, table "Interrupt Control Functions"): a polling driver looks at it, too. */
+function cause(u: Serial): number {
+  if ((u.ier & IER_RDA) !== 0 && isWaiting()) return IIR_RDA;
+  return (u.ier & IER_THRE) !== 0 ? IIR_THRE : IIR_NONE;
+}
 export function serialRead(u: Serial, register: number): number {
   const isDivisor = (u.lcr & LCR_DLAB) !== 0;
   if (register === 0) {
@@ -67,7 +74,7 @@ export function serialRead(u: Serial, register: number): number {
     return isWaiting() ? streamGet(CONSOLE) : 0;
   }
   if (register === 1) return isDivisor ? u.divisorHigh : u.ier;
-  if (register === 2) return ((u.ier & IER_THRE) !== 0 ? IIR_THRE : IIR_NONE) | (u.isFifo !== 0 ? IIR_FIFOS : 0);
+  if (register === 2) return cause(u) | (u.isFifo !== 0 ? IIR_FIFOS : 0);
   if (register === 3) return u.lcr;
   if (register === 4) return u.mcr;
   if (register === 5) return isWaiting() ? LSR_READY | LSR_DR : LSR_READY;
