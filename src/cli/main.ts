@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   stats: () => import('./commands/stats.ts'),
   plan: () => import('./commands/plan.ts'),
   attack: () => import('./commands/attack.ts'),
+  build: () => import('./commands/build.ts'),
   key: () => import('./commands/key.ts'),
   ps: () => import('./commands/ps.ts'),
   inspect: () => import('./commands/inspect.ts'),

@@ -16,6 +16,8 @@ export interface CompileOptions {
   readonly check?: boolean;
   /** Functions of at most so many syntax nodes are built into their callers; and of so many, if they are called once. */
   readonly inline?: number;
+  /** Handles by the names of ports, for a program of a partition. */
+  readonly ports?: ReadonlyMap<string, number>;
   readonly inlineOnce?: number;
 }
 
@@ -39,7 +41,10 @@ export function compileInto(asm: Assembler, files: readonly SourceFile[], option
   for (const name of functions) {
     const fn = unit.program.functions.get(name);
     if (fn === undefined) throw new Error(`no function ${name}`);
-    const graph = new Generator(unit, layout, analysis, fn, { check: options.check ?? false }).graph();
+    const graph = new Generator(unit, layout, analysis, fn, {
+      check: options.check ?? false,
+      ...(options.ports === undefined ? {} : { ports: options.ports }),
+    }).graph();
     emitFunction(asm, graph, allocate(graph));
   }
   return { unit, layout, functions };

@@ -40,6 +40,8 @@ interface Frame {
 export interface Options {
   /** Compiles bounds checks in. */
   readonly check: boolean;
+  /** Handles by the names of ports. */
+  readonly ports?: ReadonlyMap<string, number>;
 }
 
 const TESTS: Partial<Record<string, Test>> = { '===': 'eq', '!==': 'ne', '<': 'lt', '>=': 'ge' };
@@ -47,6 +49,7 @@ export class Generator extends Builder {
   readonly unit: Unit;
   readonly analysis: Analysis;
   readonly #fn: Fn;
+  readonly #ports: ReadonlyMap<string, number>;
   #frames: Frame[] = [];
 
   constructor(unit: Unit, layout: Layout, analysis: Analysis, fn: Fn, options: Options) {
@@ -54,6 +57,7 @@ export class Generator extends Builder {
     this.unit = unit;
     this.analysis = analysis;
     this.#fn = fn;
+    this.#ports = options.ports ?? new Map();
   }
 
   graph(): Graph {
@@ -634,6 +638,11 @@ export class Generator extends Builder {
         return this.emit('la', [], 0, `"${text()}`);
       case 'symbol':
         return this.emit('la', [], 0, text());
+      case 'port': {
+        const handle = this.#ports.get(text());
+        if (handle === undefined) throw this.refuse(`the partition has no port \`${text()}\``, call);
+        return { int: handle };
+      }
       case 'addressOf': {
         const field = first.kind === 'field' ? this.layout.fields.get(first.field) : undefined;
         if (field === undefined || field.stride !== 4) throw this.refuse('the address of a contiguous table', call);

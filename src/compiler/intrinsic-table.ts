@@ -69,6 +69,8 @@ export const INTRINSICS: ReadonlyMap<string, Intrinsic> = new Map(
     text: special(['literal'], true, true),
     /** Of a function, a stub or a blob of the image. */
     symbol: special(['name'], true, true),
+    /** The handle of a port, by its name in the system description: a constant of the image. */
+    port: special(['name'], true, true),
     /** Of a table: its cell 0. */
     addressOf: special(['table'], true),
     /** Calls the supervisor: a7 = operation, a0..a2; the result is a0. */

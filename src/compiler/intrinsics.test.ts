@@ -98,6 +98,7 @@ function platform(k: probe.Probe): void {
     system: () => {},
     text: () => 0n,
     symbol: () => 0n,
+    port: () => 0,
     addressOf: () => CELLS_AT,
   });
 }

@@ -21,6 +21,8 @@ export interface Platform {
   text(literal: string): bigint;
   symbol(name: string): bigint;
   addressOf(table: Int32Array): bigint;
+  /** The handle of a port of this partition, by its name in the system description. */
+  port(name: string): number;
 }
 
 let platform: Platform | undefined;
@@ -92,5 +94,7 @@ export const ecall = (operation: number, a0: number, a1: number, a2: number): nu
 export const text = (literal: string): Word => signed(here().text(literal));
 /** Of a function, a stub or a blob of the image. */
 export const symbol = (name: string): Word => signed(here().symbol(name));
+/** The handle of a port of this partition. The image builder refuses a name that the partition has no port of. */
+export const port = (name: string): number => here().port(name);
 /** Of cell 0 of a table. */
 export const addressOf = (table: Int32Array): Word => signed(here().addressOf(table));

@@ -279,6 +279,10 @@ export class Hart {
     );
   }
 
+  /** mtime ticks as the guest reads them: with clock 'instructions' the retired instructions, and the time asleep. */
+  get time(): number {
+    return Number(this.#core.time());
+  }
   /** Instructions retired since reset, exact; also while a device access is served. */
   get instret(): number {
     const words = this.#words;

@@ -6,6 +6,7 @@ import { compileSystem, parseSize, parseTime, type TerminalChoice } from '../../
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
 import { applicationPath } from '../application-file.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
+import { runOnMetal } from '../bare-run.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import type { Plan } from '../../kernel/plan.ts';
@@ -41,6 +42,12 @@ export const command: Command = {
     },
     audit: { value: 'FILE', completes: 'file', summary: 'write the audit log to a new file (virtsec audit verify)' },
     verify: { value: 'KEY', completes: 'file', summary: 'run a compiled plan only if it is signed by this public key' },
+    metal: { summary: 'run its image for bare RISC-V (virtsec build) instead' },
+    on: {
+      value: 'PLACE',
+      completes: ['virtsec', 'qemu'],
+      summary: 'with --metal: `virtsec` (our own engine, the default) or `qemu`',
+    },
     stats: { summary: 'tell at the end what the CPU engine of the guest did' },
     json: { summary: 'write one JSON document: transcript, times, events, exit' },
     append: { value: 'TEXT', summary: "add to the kernel's command line" },
@@ -76,6 +83,8 @@ Examples:
   async run(call, io) {
     const plainOptions = readOptions(call);
     const { steps, until, timeout, load } = plainOptions;
+    if (call.has('metal')) return runOnMetal(command, call, io, { timeout, steps, ...(until === undefined ? {} : { until }) });
+    if (call.has('on')) throw usageFailure(command, '--on goes with --metal');
     const audit = call.value('audit');
     const required = requiredLayers(call.value('require-jail'));
     const placed = await compiledPlan(call, load, io);

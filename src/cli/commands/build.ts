@@ -1,0 +1,124 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BarePartition, buildBareSystem } from '../../compiler/bare-system.ts';
+import type { MetalGuest, SystemImage } from '../../compiler/system-image.ts';
+import { openPlanFile } from '../../kernel/plan-file.ts';
+import { OutsideLanguage } from '../../proof/language.ts';
+import { bootAsWritten, compileSystem, type Description, type Partition } from '../../policy/index.ts';
+import { type Command, usageFailure } from '../command.ts';
+import { findDescription, readDescriptionFile } from '../description-file.ts';
+import { EXIT, Failure } from '../failure.ts';
+import { guestImage } from '../images.ts';
+import type { Io } from '../io.ts';
+import { checkedDescription } from '../plan-source.ts';
+import { type GuestFiles, loadGuest } from '../../vmm/metal/load.ts';
+
+const BOARDS = ['qemu-virt'];
+/** The UART of the board, which the console driver has. */
+const UART = { start: 0x1000_0000, end: 0x1000_1000 };
+
+const sourceAt = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** Kernel, initial RAM disk and command line of a guest, of an image by name or of files. */
+async function filesOf({ what, files }: Partition, folder: string, io: Io): Promise<GuestFiles> {
+  if (what !== undefined) {
+    const { kernel, initrd, cmdline } = await guestImage(what, io);
+    return { kernel: readFileSync(kernel), initrd: readFileSync(initrd), cmdline };
+  }
+  const { kernel = '', initrd, cmdline = '' } = files ?? {};
+  return {
+    kernel: readFileSync(resolve(folder, kernel)),
+    ...(initrd === undefined ? {} : { initrd: readFileSync(resolve(folder, initrd)) }),
+    cmdline,
+  };
+}
+function guestOf(name: string, memory: number, files: GuestFiles): MetalGuest {
+  return {
+    bytes: memory,
+    load(base) {
+      const loaded = loadGuest(files, base, memory);
+      if ('code' in loaded) throw new Error(`${name}: ${loaded.message} ${loaded.help}`);
+      return loaded;
+    },
+  };
+}
+
+/** The image of a system. Throws a Failure that says which partition is in the way. */
+export async function bareImage(description: Description, folder: string, io: Io): Promise<SystemImage> {
+  const compiled = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 });
+  const partitions: BarePartition[] = [];
+  for (const [p, partition] of description.partitions.entries()) {
+    const { name, form, what, memory, devices } = partition;
+    const no = (why: string): never => {
+      throw new Failure(EXIT.usage, `virtsec build: partition \`${name}\`: ${why}`);
+    };
+    const registers = devices.map((device) => device.registers);
+    const ends = compiled.tables.ports[p].filter(({ handle }) => handle >= 0);
+    const ports = new Map(ends.map((end) => [end.name, end.handle]));
+    ports.set('*', ends.length);
+    const common = { name, memory, ports, registers };
+    if (form === 'guest') {
+      if (partition.files?.firmware !== undefined) no('no guest brings firmware of its own on bare metal');
+      if (partition.harts !== 1) no('a guest on bare metal has one hart');
+      const guest = guestOf(name, memory, await filesOf(partition, folder, io));
+      partitions.push({ ...common, file: sourceAt('vmm/metal/vmm.ts'), guest });
+    } else if (form === 'driver') {
+      if (what !== 'console') no(`there is no \`${what}\` driver for bare metal yet`);
+      partitions.push({ ...common, file: sourceAt('drivers/console/bare.ts'), registers: [UART] });
+    } else if (what === undefined || !/\.[jt]s$/.test(what)) no('is not a TypeScript program');
+    else partitions.push({ ...common, file: resolve(folder, what) });
+  }
+  if (partitions.filter(({ guest }) => guest !== undefined).length > 1) {
+    throw new Failure(EXIT.usage, 'virtsec build: more than one guest on bare metal is not possible yet');
+  }
+  try {
+    return buildBareSystem(openPlanFile(compiled.file).words, partitions, compiled.tables.streams);
+  } catch (error) {
+    if (!(error instanceof OutsideLanguage) && !(error instanceof Error)) throw error;
+    throw new Failure(
+      EXIT.usage,
+      `virtsec build: ${error.message}`,
+      error instanceof OutsideLanguage ? 'docs/compiler.md says what the language has' : undefined,
+    );
+  }
+}
+
+export const command: Command = {
+  name: 'build',
+  usage: 'build [SYSTEM] -o FILE [options]',
+  summary: 'Build a bootable image of a system for bare RISC-V: kernel, plan and programs.',
+  options: {
+    output: { short: 'o', value: 'FILE', completes: 'file', summary: 'the image: ELF, or flat if FILE ends in .bin' },
+    board: { value: 'BOARD', summary: `for this board: ${BOARDS.join(', ')} (the default)` },
+  },
+  details: `
+Applications are programs in the subset of TypeScript that docs/compiler.md describes; the kernel's core in the image is the
+proved one, compiled. No C toolchain is needed.
+
+Examples:
+  virtsec build systems/blinker -o blinker.elf
+  qemu-system-riscv64 -M virt -bios blinker.elf -nographic
+  virtsec run systems/blinker --metal`,
+
+  async run(call, io) {
+    if (call.words.length > 1) throw usageFailure(command, `one system at a time, not ${call.words.length}`);
+    const output = call.value('output');
+    if (output === undefined) throw usageFailure(command, 'where to? -o FILE');
+    const board = call.value('board') ?? BOARDS[0];
+    if (!BOARDS.includes(board))
+      throw usageFailure(command, `--board: \`${board}\` is not one of ${BOARDS.join(', ')}`);
+    const file = findDescription('build', call.words[0]);
+    const image = await bareImage(checkedDescription(await readDescriptionFile(file)), dirname(file), io);
+    const bytes = output.endsWith('.bin') ? image.flat : image.elf;
+    try {
+      writeFileSync(output, bytes);
+    } catch (error) {
+      throw new Failure(EXIT.usage, `virtsec build: ${(error as Error).message}`);
+    }
+    const { kernel, plan, programs } = image.sizes;
+    const parts = [...programs].map(([name, size]) => `${name} ${size}`).join(', ');
+    io.note(`${output}: ${image.flat.length} bytes (kernel ${kernel}, plan ${plan}, ${parts})\n`);
+    return EXIT.ok;
+  },
+};

@@ -1,0 +1,81 @@
+// From a compiled plan to a bootable image: finds each partition's sources and its regions of the board.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSystem } from './system-image.ts';
+import type { SourceFile } from '../proof/language.ts';
+import type { MetalGuest, MetalProgram, MetalStream, Region, SystemImage } from './system-image.ts';
+
+const SOURCES = fileURLToPath(new URL('..', import.meta.url));
+const FRAME = 4096;
+const BYTES_OF_DATA = 16 * 1024;
+
+/** What a partition's program may import beside its own files. */
+const OF_THE_SDK: ReadonlyMap<string, string> = new Map([['virtsec/sdk/bare', `${SOURCES}sdk/bare.ts`]]);
+/** Known to the compiler itself. */
+const INTRINSICS = /^virtsec\/sdk\/intrinsics$|\/intrinsics\.ts$/;
+const IMPORT = /^import\b[^'"]*['"]([^'"]+)['"]/gm;
+
+export interface BarePartition {
+  readonly name: string;
+  /** A program in the subset. */
+  readonly file: string;
+  /** Bytes of its data, at least. */
+  readonly memory: number;
+  readonly ports: ReadonlyMap<string, number>;
+  /** Byte addresses, half open. */
+  readonly registers: readonly { readonly start: number; readonly end: number }[];
+  /** Of a VMM: its guest. */
+  readonly guest?: MetalGuest;
+}
+
+/** A partition's files with what they import, each behind those that it imports. Throws Error when one cannot be read. */
+export function sourcesOf(file: string): SourceFile[] {
+  const done = new Map<string, SourceFile>();
+  const visit = (name: string, from: readonly string[]): void => {
+    if (done.has(name)) return;
+    if (from.includes(name)) throw new Error(`${name}: imports go in a circle`);
+    const text = readFileSync(name, 'utf8');
+    for (const [, specifier] of text.matchAll(IMPORT)) {
+      if (INTRINSICS.test(specifier)) continue;
+      const sdk = OF_THE_SDK.get(specifier);
+      if (sdk === undefined && !specifier.startsWith('.')) {
+        throw new Error(`${name}: a program for bare metal cannot import \`${specifier}\``);
+      }
+      visit(sdk ?? path.resolve(path.dirname(name), specifier), [...from, name]);
+    }
+    // The compiler knows files by their last names.
+    done.set(name, { name, text: text.replaceAll(/'virtsec\/sdk\/(\w+)'/g, "'./$1.ts'") });
+  };
+  visit(file, []);
+  return [...done.values()];
+}
+
+/** Registers of a device as regions: naturally aligned powers of two that cover them exactly. Throws Error if none do. */
+export function regionsOf(partition: string, registers: BarePartition['registers']): Region[] {
+  return registers.map(({ start, end }) => {
+    const bytes = end - start;
+    if (bytes < FRAME || (bytes & (bytes - 1)) !== 0 || start % bytes !== 0) {
+      const range = `0x${start.toString(16)}-0x${end.toString(16)}`;
+      throw new Error(`${partition}: the board can protect aligned powers of two from 4K on, not ${range}`);
+    }
+    return { address: start, bytes, rights: 'rw' };
+  });
+}
+
+/** `words`: the compiled plan. Throws OutsideLanguage on a program that is not in the subset, Error on all else. */
+export function buildBareSystem(
+  words: Int32Array,
+  partitions: readonly BarePartition[],
+  streams: readonly MetalStream[],
+): SystemImage {
+  const programs = partitions.map(({ name, file, ports, registers, guest }): MetalProgram => ({
+    name,
+    files: sourcesOf(file),
+    dataBytes: BYTES_OF_DATA,
+    devices: regionsOf(name, registers),
+    ports,
+    ...(guest === undefined ? {} : { guest }),
+  }));
+  return buildSystem(`${SOURCES}kernel`, words, programs, streams);
+}

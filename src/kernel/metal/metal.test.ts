@@ -1,0 +1,66 @@
+// A system on bare metal: our own board and QEMU say the same.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test } from 'node:test';
+import { readSources } from '../../compiler/source.ts';
+import { buildSystem } from '../../compiler/system-image.ts';
+import { qemu, runOnBoard, runOnQemu } from '../../compiler/tests/board.ts';
+import { bootAsWritten, compileSystem, readDescription } from '../../policy/index.ts';
+import { openPlanFile } from '../plan-file.ts';
+
+const SYSTEM = `
+virtsec: 1
+system: metal-test
+partitions:
+  sender: { app: ./sender.ts, memory: 64K, faults: { exit: stop } }
+  console: { app: ./console.ts, memory: 64K, may: { audit: [hostile] } }
+  hostile: { app: ./hostile.ts, memory: 64K, faults: { trap: cold-restart, call: cold-restart, restarts: 12 per 1m, backoff: 100us } }
+channels:
+  numbers: { queuing: sender -> console, bytes: 8, depth: 4, overflow: block }
+schedules:
+  normal: { frame: 4ms, cores: { 0: [{ sender: 0-1ms }, { console: 1-2ms }, { hostile: 2-4ms }] } }
+`;
+const host = { fileExists: () => true, folderExists: () => true, images: [], firmware: [] };
+const here = (name: string) => path.join(import.meta.dirname, 'tests', name);
+
+const UART = { address: 0x1000_0000, bytes: 4096, rights: 'rw' } as const;
+const DATA = 16 * 1024;
+const CALLS = here('calls.ts');
+
+function build(hostileOwnsUart: boolean) {
+  const { description, messages } = readDescription('system.yaml', SYSTEM, host);
+  assert.ok(description, messages.join('\n'));
+  const { file } = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 });
+  const programs = [
+    { name: 'sender', files: readSources([CALLS, here('sender.ts')]), dataBytes: DATA, devices: [] },
+    {
+      name: 'console',
+      files: readSources([CALLS, here('console.ts')]),
+      dataBytes: DATA,
+      devices: hostileOwnsUart ? [] : [UART],
+    },
+    {
+      name: 'hostile',
+      files: readSources([here('hostile.ts')]),
+      dataBytes: DATA,
+      devices: hostileOwnsUart ? [UART] : [],
+    },
+  ];
+  return buildSystem(path.resolve(import.meta.dirname, '..'), openPlanFile(file).words, programs);
+}
+
+const BOOT = 'Virtsec separation kernel on bare RV64\n';
+const BOARD = { ramBytes: 16 << 20, budget: 400_000_000 };
+
+test('messages pass in order while a hostile partition dies of each of its attacks, on our board and on QEMU', () => {
+  const image = build(false);
+  const transcript = `${BOOT}m40\nw0\nf8\nr8\n`;
+  const ours = runOnBoard(image.flat, BOARD);
+  assert.deepEqual([ours.transcript, ours.status], [transcript, 0]);
+  if (qemu) assert.deepEqual(runOnQemu(image.elf), { transcript, status: 0 });
+});
+
+test('control: with the UART among its regions instead, the hostile partition writes to it', () => {
+  const { transcript } = runOnBoard(build(true).flat, { ...BOARD, budget: 40_000_000 });
+  assert.match(transcript, /^Virtsec[^]*!/);
+});

@@ -1,0 +1,189 @@
+// virtsec/sdk/bare: what a partition's program in the subset of the language sees (docs/compiler.md). The same source is
+// machine code of its own on bare metal, and TypeScript on a workstation. Messages lie in the partition's message page: `put`
+// before a call that sends, `got` after one that has received.
+import {
+  add64,
+  ecall,
+  fence,
+  load32,
+  load64,
+  load8,
+  low,
+  store32,
+  store8,
+  symbol,
+  word,
+} from '../compiler/intrinsics.ts';
+import type { Word } from '../compiler/intrinsics.ts';
+
+// ---- operations and results (docs/design/core.md)
+export const OP_EXIT = 3;
+export const OP_TIME = 7;
+export const OP_WAIT = 8;
+export const OP_SEND = 10;
+export const OP_RECEIVE = 11;
+export const OP_STATUS = 12;
+export const OP_WRITE = 13;
+export const OP_READ = 14;
+export const OP_SIGNAL = 15;
+export const OP_POLL = 16;
+export const OP_CALL = 17;
+export const OP_FETCH = 18;
+export const OP_REPLY = 19;
+export const OP_SET_MODE = 21;
+export const OP_RAISE = 25;
+export const OP_BEAT = 27;
+export const OP_AUDIT = 28;
+export const OK = 0;
+export const E_FULL = -6;
+export const E_EMPTY = -7;
+export const E_LIMIT = -8;
+export const E_TIMEOUT = -10;
+export const E_PEER = -12;
+export const E_BUSY = -13;
+export const E_LATE = -14;
+/** The longest wait, in ticks. */
+export const FOREVER = 0x3fff_ffff;
+
+/** Where result words begin in the message page; a message follows four of them. */
+const RESULTS = 1024;
+const MESSAGE = RESULTS + 16;
+
+/** Word `index` of the message to be sent. */
+export function put(index: number, value: number): void {
+  store32(add64(symbol('page'), word(index * 4)), value);
+}
+export function putByte(index: number, value: number): void {
+  store8(add64(symbol('page'), word(index)), value);
+}
+/** Word `index` of the message that came. */
+export function got(index: number): number {
+  return load32(add64(symbol('page'), word(MESSAGE + index * 4)));
+}
+export function gotByte(index: number): number {
+  return load8(add64(symbol('page'), word(MESSAGE + index)));
+}
+/** Result word: of RECEIVE, FETCH, READ and CALL the length in bytes (0), lost messages or age (1), validity (2). */
+export function resultWord(index: number): number {
+  return load32(add64(symbol('page'), word(RESULTS + index * 4)));
+}
+
+// ---- ports; `handle` is port('NAME'). Waits are in ticks.
+export function send(handle: number, bytes: number, wait: number): number {
+  return ecall(OP_SEND, handle, bytes, wait);
+}
+export function receive(handle: number, wait: number): number {
+  return ecall(OP_RECEIVE, handle, wait, 0);
+}
+export function write(handle: number, bytes: number): number {
+  return ecall(OP_WRITE, handle, bytes, 0);
+}
+export function read(handle: number): number {
+  return ecall(OP_READ, handle, 0, 0);
+}
+export function signal(handle: number, bits: number): number {
+  return ecall(OP_SIGNAL, handle, bits, 0);
+}
+/** The signals of `mask` that have come, which are thereby taken. */
+export function poll(mask: number): number {
+  ecall(OP_POLL, mask, 0, 0);
+  return resultWord(0);
+}
+/** OK: the reply is the message that came. */
+export function call(handle: number, bytes: number): number {
+  return ecall(OP_CALL, handle, bytes, 0);
+}
+export function fetch(handle: number, wait: number): number {
+  return ecall(OP_FETCH, handle, wait, 0);
+}
+export function reply(handle: number, bytes: number): number {
+  return ecall(OP_REPLY, handle, bytes, 0);
+}
+
+// ---- the rest
+/** Until anything comes: OK, or E_TIMEOUT. */
+export function wait(ticks: number): number {
+  return ecall(OP_WAIT, ticks, 0, 0);
+}
+/** Low word of the time in ticks, below 2^30. */
+export function time(): number {
+  ecall(OP_TIME, 0, 0, 0);
+  return resultWord(1);
+}
+export function beat(): number {
+  return ecall(OP_BEAT, 0, 0, 0);
+}
+export function raise(code: number): number {
+  return ecall(OP_RAISE, code, 0, 0);
+}
+export function setMode(mode: number): number {
+  return ecall(OP_SET_MODE, mode, 0, 0);
+}
+/** Faults, restarts and illegal calls of a partition: result words 0, 1 and 2. */
+export function audit(partition: number): number {
+  return ecall(OP_AUDIT, partition, 0, 0);
+}
+export function exit(status: number): number {
+  return ecall(OP_EXIT, status, 0, 0);
+}
+
+// ---- streams: `stream` is the number of a channel among this partition's streams, below port('streams'). Of each the image has a
+// row: where this side writes and where the other one does, what each can have under way, the ends. A side's memory begins with its
+// counts of bytes put and taken, modulo 2^32; its ring is in the second half.
+const OP_NOTIFY = 2;
+const STREAM_ROW = 48;
+const PUT = 0;
+const TAKEN = 64;
+function streamWord(stream: number, index: number): Word {
+  return load64(add64(symbol('streams'), word(stream * STREAM_ROW + index * 8)));
+}
+const OWN = 0;
+const OTHER = 1;
+const OWN_BYTES = 2;
+const OTHER_BYTES = 3;
+const END = 4;
+const RECEIVING_END = 5;
+/** Bytes that may be put now. */
+export function streamRoom(stream: number): number {
+  const capacity = low(streamWord(stream, OWN_BYTES));
+  const put = load32(streamWord(stream, OWN));
+  const taken = load32(add64(streamWord(stream, OTHER), word(TAKEN)));
+  const underWay = (put - taken) | 0;
+  if (underWay >= 0 && underWay <= capacity) return capacity - underWay;
+  // The other side has begun again: nothing of what was put before is for it.
+  store32(add64(streamWord(stream, OWN), word(PUT)), taken);
+  return capacity;
+}
+/** Bytes that may be got now. */
+export function streamWaiting(stream: number): number {
+  const put = load32(streamWord(stream, OTHER));
+  const own = add64(streamWord(stream, OWN), word(TAKEN));
+  const waiting = (put - load32(own)) | 0;
+  if (waiting >= 0 && waiting <= low(streamWord(stream, OTHER_BYTES))) return waiting;
+  store32(own, put);
+  return 0;
+}
+/** After `streamRoom` has said that there is room. */
+export function streamPut(stream: number, byte: number): void {
+  const own = streamWord(stream, OWN);
+  const capacity = low(streamWord(stream, OWN_BYTES));
+  const put = load32(own);
+  store8(add64(own, word(capacity + (put & (capacity - 1)))), byte);
+  fence();
+  store32(own, (put + 1) | 0);
+}
+/** After `streamWaiting` has said that a byte waits. */
+export function streamGet(stream: number): number {
+  const capacity = low(streamWord(stream, OTHER_BYTES));
+  const own = add64(streamWord(stream, OWN), word(TAKEN));
+  const taken = load32(own);
+  const byte = load8(add64(streamWord(stream, OTHER), word(capacity + (taken & (capacity - 1)))));
+  fence();
+  store32(own, (taken + 1) | 0);
+  return byte;
+}
+/** Wakes the other side. */
+export function streamNotify(stream: number): number {
+  const end = low(streamWord(stream, END));
+  return ecall(OP_NOTIFY, end >= 0 ? end : low(streamWord(stream, RECEIVING_END)), 0, 0);
+}

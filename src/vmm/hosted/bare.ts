@@ -1,0 +1,93 @@
+// A flat image on the `virt` board with nothing beneath it: hart 0 in M-mode at the first byte of RAM. Time is the count of
+// retired instructions, so that two runs say the same.
+import { Hart, INSTRUCTIONS_PER_TICK, Machine } from '../../riscv/index.ts';
+import {
+  BOARD_WORDS,
+  VIRT,
+  attachBoard,
+  boardDeadline,
+  boardRead,
+  boardReset,
+  boardTick,
+  boardWrite,
+} from '../board/virt.ts';
+import { uartHoldRoom, uartPeekSent, uartReceive, uartSent, uartTakeSent } from '../devices/ns16550a.ts';
+import type { Board } from '../board/virt.ts';
+
+export interface BareOptions {
+  /** Bytes. */
+  readonly ram: number;
+  /** Retired instructions after which it is stopped; default: none. */
+  readonly budget?: number;
+  /** What the first UART sends, and how many instructions were retired by then. */
+  readonly output: (bytes: Uint8Array, instructions: number) => void;
+  /** Asked between slices: true ends the run. */
+  readonly isOver?: () => boolean;
+  /** What is typed at the first UART: asked between slices while it takes bytes; undefined: nothing now. */
+  readonly input?: () => number | undefined;
+}
+export interface BareEnd {
+  /** What the finisher was told; undefined: it was stopped. */
+  readonly status: number | undefined;
+  readonly instructions: number;
+}
+
+/** Instructions between two looks at devices that nobody accessed. */
+const SLICE = 1_000_000;
+
+/** Runs it to its end, in this thread. Throws Error when the engine cannot go on. */
+export function runBare(image: Uint8Array, { ram, budget = Infinity, output, isOver, input }: BareOptions): BareEnd {
+  const machine = Machine.create({ harts: 1, ramBase: VIRT.ram, ramBytes: ram, clock: 'instructions' });
+  machine.ram.set(image);
+  let status: number | undefined;
+  let hart: Hart | undefined;
+  const time = (): number => hart?.time ?? 0;
+  const board: Board = attachBoard(
+    new Int32Array(BOARD_WORDS),
+    1,
+    time,
+    { seconds: 0, nanoseconds: 0 },
+    {
+      interrupt: (index, bit, level) => machine.setInterrupt(index, bit, level),
+      timerMoved: () => {},
+      powerOff: (code) => {
+        status = code;
+        machine.kick(0);
+      },
+      reset: () => machine.kick(0),
+    },
+  );
+  const drain = (): void => {
+    const count = uartSent(board.uart0);
+    if (count === 0) return;
+    output(
+      Uint8Array.from({ length: count }, (_, i) => uartPeekSent(board.uart0, i)),
+      hart?.instret ?? 0,
+    );
+    uartTakeSent(board.uart0, count);
+  };
+  hart = new Hart(machine, 0, {
+    read: (address, size) => boardRead(board, 0, address, size),
+    write: (address, size, value) => {
+      const taken = boardWrite(board, 0, address, size, value);
+      drain();
+      return taken;
+    },
+    time,
+  });
+  boardReset(board);
+  machine.reset(0, { pc: VIRT.ram, mode: 'M', a0: 0, a1: 0 });
+  while (status === undefined && hart.instret < budget && isOver?.() !== true) {
+    while (uartHoldRoom(board.uart0) > 0) {
+      const byte = input?.();
+      if (byte === undefined) break;
+      uartReceive(board.uart0, byte);
+    }
+    const untilDeadline = (boardDeadline(board, 0) - time()) * INSTRUCTIONS_PER_TICK;
+    const stop = hart.run(Math.max(1, Math.min(SLICE, untilDeadline)));
+    if (stop.why === 'engine-error') throw new Error(`the engine cannot go on: ${JSON.stringify(stop)}`);
+    boardTick(board);
+    if (stop.why === 'idle') hart.waitForInterrupt(boardDeadline(board, 0));
+  }
+  return { status, instructions: hart.instret };
+}
