@@ -83,7 +83,8 @@ Examples:
   async run(call, io) {
     const plainOptions = readOptions(call);
     const { steps, until, timeout, load } = plainOptions;
-    if (call.has('metal')) return runOnMetal(command, call, io, { timeout, steps, ...(until === undefined ? {} : { until }) });
+    if (call.has('metal'))
+      return runOnMetal(command, call, io, { timeout, steps, ...(until === undefined ? {} : { until }) });
     if (call.has('on')) throw usageFailure(command, '--on goes with --metal');
     const audit = call.value('audit');
     const required = requiredLayers(call.value('require-jail'));
