@@ -6,10 +6,7 @@ import { ImageError } from '../src/images/error.ts';
 import { benchmark as boot } from './boot.ts';
 import { benchmark as cpu } from './cpu.ts';
 import { benchmark as idle } from './idle.ts';
-import { benchmark as ipc } from './ipc.ts';
-import { type Benchmark, MissingError, table } from './report.ts';
-
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { boot, cpu, idle, ipc };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { boot, cpu, idle, ipc, parallel, starts };
 const DEFAULT_ROUNDS = 5;
 
 function usage(): string {

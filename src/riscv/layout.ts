@@ -287,7 +287,7 @@ export function layOut(configuration: MachineConfiguration): Layout {
   if (translate && !(threshold >= 1 && threshold <= 60_000)) throw new RangeError('translate.threshold: 1 to 60,000');
 
   const ramPages = ramBytes / PAGE;
-  const slotCount = Math.min(2048, Math.max(256, ramPages >> 4));
+  const slotCount = Math.min(4096, Math.max(256, ramPages >> 4));
   // A TLB's index must reach the first bit that no host address has (see `privileged/tlb.ts`), and the TLBs are part of
   // what decides that bit: take the smallest that fits.
   for (let addressBits = 26; addressBits <= 32; addressBits++) {

@@ -34,9 +34,9 @@ const MOST_BYTES = 6 << 20;
 const MOST_INSTRUCTIONS = 400;
 /**
  * Places that are warm, but not hot yet, are translated while so many instructions have been retired for each translated one: that is
- * some twentieth of the time.
+ * some thirtieth of the time.
  */
-const RETIRED_FOR_EACH = 25_000;
+const RETIRED_FOR_EACH = 40_000;
 /** A region is made anew when what it left out has become hot, but not for ever. */
 const MOST_TIMES = 4;
 /** Hot places that are translated together, and looks at the queue after which fewer are. */
