@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSystem } from './system-image.ts';
+import { buildSystem, kernelSources } from './system-image.ts';
 import type { SourceFile } from '../proof/language.ts';
 import type { MetalGuest, MetalProgram, MetalStream, Region, SystemImage } from './system-image.ts';
 
@@ -77,5 +77,5 @@ export function buildBareSystem(
     ports,
     ...(guest === undefined ? {} : { guest }),
   }));
-  return buildSystem(`${SOURCES}kernel`, words, programs, streams);
+  return buildSystem(kernelSources(`${SOURCES}kernel`), words, programs, streams);
 }

@@ -60,6 +60,8 @@ export interface MetalProgram {
   /** Handles by the names of its ports. */
   readonly ports?: ReadonlyMap<string, number>;
   readonly guest?: MetalGuest;
+  /** In place of `files`: a freestanding program's bytes for its places of code and data. It begins at the first byte. */
+  readonly assembled?: (code: number, data: number) => Uint8Array;
 }
 export interface SystemImage {
   readonly flat: Uint8Array;
@@ -149,11 +151,12 @@ interface Surroundings {
 }
 /** A program's code for its place. The kernel sets sp, a0 and a1; a `main` that returns has ended with that status. */
 function program(
-  { files, name, ports }: MetalProgram,
+  { files, name, ports, assembled }: MetalProgram,
   code: number,
   data: number,
   { streams, guest }: Surroundings,
 ): { bytes: Uint8Array; stateBytes: number } {
+  if (assembled !== undefined) return { bytes: assembled(code, data), stateBytes: 0 };
   const asm = new Assembler();
   asm.label('entry');
   asm.address(GP, 'state', GP_OFFSET);
@@ -222,7 +225,7 @@ function bytesOf(words: Int32Array): Uint8Array {
   return bytes;
 }
 
-/** Files of the kernel, in the order of use. */
+/** Files of the kernel in the folder `kernel`, in the order of use. */
 const KERNEL = [
   'core/core.ts',
   'plan-load.ts',
@@ -232,18 +235,21 @@ const KERNEL = [
   'metal/supervisor.ts',
 ];
 
+export function kernelSources(kernelFolder: string): SourceFile[] {
+  return readSources(KERNEL.map((file) => `${kernelFolder}/${file}`));
+}
+
 interface Place extends Region {
   /** Beside access: what kind of region it is. */
   readonly kind: number;
 }
 /** Throws OutsideLanguage on a source that is not in the subset, Error on a system that does not fit. */
 export function buildSystem(
-  kernelFolder: string,
+  files: readonly SourceFile[],
   plan: Int32Array,
   programs: readonly MetalProgram[],
   streams: readonly MetalStream[] = [],
 ): SystemImage {
-  const files = readSources(KERNEL.map((file) => `${kernelFolder}/${file}`));
   const options = { roots: ['main', 'trap', 'panic'] };
   const { layout } = compileInto(new Assembler(), files, options);
   const channels = channelsOf(streams);

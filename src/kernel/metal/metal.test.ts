@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { readSources } from '../../compiler/source.ts';
-import { buildSystem } from '../../compiler/system-image.ts';
+import { buildSystem, kernelSources } from '../../compiler/system-image.ts';
 import { qemu, runOnBoard, runOnQemu } from '../../compiler/tests/board.ts';
 import { bootAsWritten, compileSystem, readDescription } from '../../policy/index.ts';
 import { openPlanFile } from '../plan-file.ts';
@@ -46,7 +46,7 @@ function build(hostileOwnsUart: boolean) {
       devices: hostileOwnsUart ? [UART] : [],
     },
   ];
-  return buildSystem(path.resolve(import.meta.dirname, '..'), openPlanFile(file).words, programs);
+  return buildSystem(kernelSources(path.resolve(import.meta.dirname, '..')), openPlanFile(file).words, programs);
 }
 
 const BOOT = 'Virtsec separation kernel on bare RV64\n';
