@@ -6,6 +6,11 @@ import { ImageError } from '../src/images/error.ts';
 import { benchmark as boot } from './boot.ts';
 import { benchmark as cpu } from './cpu.ts';
 import { benchmark as idle } from './idle.ts';
+import { benchmark as ipc } from './ipc.ts';
+import { benchmark as parallel } from './parallel.ts';
+import { type Benchmark, MissingError, table } from './report.ts';
+import { benchmark as starts } from './starts.ts';
+
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = { boot, cpu, idle, ipc, parallel, starts };
 const DEFAULT_ROUNDS = 5;
 
