@@ -13,8 +13,11 @@ import type { Action } from './setting.ts';
 export function random(seed: number): (n: number) => number {
   let x = seed;
   return (n) => {
-    x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff;
-    return (x >>> 8) % n;
+    // A counter through a mixer: consecutive numbers have nothing to do with each other.
+    x = (x + 0x6d2b79f5) | 0;
+    let y = Math.imul(x ^ (x >>> 15), 1 | x);
+    y = (y + Math.imul(y ^ (y >>> 7), 61 | y)) ^ y;
+    return ((y ^ (y >>> 14)) >>> 0) % n;
   };
 }
 
