@@ -236,17 +236,22 @@ interface AttackReport {
   }[];
 }
 
-async function attack(...words: readonly string[]): Promise<AttackReport & { readonly status: number | null }> {
+async function attack(
+  words: readonly string[],
+  isAgain = false,
+): Promise<AttackReport & { readonly status: number | null }> {
   const { status, stdout, stderr, left } = await virtsec(['attack', folder('vault'), '--json', ...words]);
   assert.deepEqual(left, [], 'processes that outlived the command');
   assert.ok(status === 0 || status === 1, stderr);
-  return { status, ...(JSON.parse(stdout) as AttackReport) };
+  const report = { status, ...(JSON.parse(stdout) as AttackReport) };
+  // An order to a partition that has just been started again is lost once in some hundred times: then nothing is known of it.
+  return report.unclear > 0 && !isAgain ? attack(words, true) : report;
 }
 const noFfi = whyNoFfi() ?? false;
 
 test('attack: root in the guest reaches nothing', { skip: noFfi }, async (t) => {
   if (!(await haveDebian(t))) return;
-  const report = await attack('--as', 'root');
+  const report = await attack(['--as', 'root']);
   assert.deepEqual([report.status, report.reached, report.unclear], [0, 0, 0], JSON.stringify(report));
   assert.equal(report.tried, 5);
 });
@@ -256,7 +261,7 @@ test(
   { skip: noFfi },
   async (t) => {
     if (!(await haveDebian(t))) return;
-    const report = await attack('--as', 'vmm', '--as', 'driver');
+    const report = await attack(['--as', 'vmm', '--as', 'driver']);
     assert.deepEqual([report.status, report.reached, report.unclear], [0, 0, 0], JSON.stringify(report));
     for (const { attacker, findings } of report.stages) {
       assert.ok(findings.length >= 24, attacker);
@@ -273,7 +278,7 @@ test(
   { skip: noFfi },
   async (t) => {
     if (!(await haveDebian(t))) return;
-    const report = await attack('--as', 'vmm', '--without', 'seccomp');
+    const report = await attack(['--as', 'vmm', '--without', 'seccomp']);
     const [{ findings }] = report.stages;
     assert.equal(report.status, 1);
     assert.deepEqual(
@@ -291,7 +296,7 @@ test(
   { skip: noFfi },
   async (t) => {
     if (!(await haveDebian(t))) return;
-    const report = await attack('--as', 'vmm', '--without', 'all');
+    const report = await attack(['--as', 'vmm', '--without', 'all']);
     const [{ findings }] = report.stages;
     assert.equal(report.status, 1);
     for (const { what, reached, by } of findings) {

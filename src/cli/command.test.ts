@@ -196,6 +196,7 @@ test('bash completes commands, options and words', async () => {
   assert.equal(complete('virtsec', 'run', '--ex'), '--expect');
   assert.equal(complete('virtsec', 'image', 'f'), 'fetch');
   assert.equal(complete('virtsec', 'run', '--until', ''), '');
+  assert.equal(complete('virtsec', 'attack', '--as', 'v'), 'vmm');
 });
 
 /** Nodes to start the launcher with: ours, and the system's own, which may be an older one. */

@@ -64,8 +64,8 @@ export function managementCommand(
     options: SYSTEM_OPTION,
     details: `${details}
 
-The plan decides whether that may be: a partition \`NAME: { app: virtsec/operator, may: { manage: [...] } }\` stands for whoever runs the
-command, and the kernel makes the call in its name. Only the user that runs the system can reach its socket.`,
+The plan decides whether that may be: a partition \`NAME: { app: virtsec/operator, may: { manage: [...] } }\` stands for
+whoever runs the command, and the kernel makes the call in its name. Only the user that runs the system can reach its socket.`,
     async run(call, io) {
       const [partition] = call.words;
       if (call.words.length > 1) throw usageFailure(command, 'one partition at a time');

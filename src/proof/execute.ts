@@ -158,10 +158,8 @@ export class Execution {
     let context = this.#contexts.get(condition);
     if (context === undefined) {
       const parts = condition.op === 'and' ? condition.args : [condition];
-      context = {
-        known: new Map(parts.map((p) => (p.op === 'not' ? [p.args[0], FALSE] : [p, TRUE]))),
-        done: new Map(),
-      };
+      context = { known: new Map(), done: new Map() };
+      for (const part of parts) T.learn(context.known, part);
       this.#contexts.set(condition, context);
     }
     let result = context.done.get(value);

@@ -13,8 +13,11 @@ import type { Action } from './setting.ts';
 export function random(seed: number): (n: number) => number {
   let x = seed;
   return (n) => {
-    x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff;
-    return (x >>> 8) % n;
+    // A counter through a mixer: consecutive numbers have nothing to do with each other.
+    x = (x + 0x6d2b79f5) | 0;
+    let y = Math.imul(x ^ (x >>> 15), 1 | x);
+    y = (y + Math.imul(y ^ (y >>> 7), 61 | y)) ^ y;
+    return ((y ^ (y >>> 14)) >>> 0) % n;
   };
 }
 
@@ -248,6 +251,22 @@ const USES: Readonly<Record<string, readonly string[]>> = {
 };
 /** A handle that there is, and an operation on it: by chance alone it would be rare. */
 function use(code: Code, k: Kernel, pick: (n: number) => number): { p: number; h: number; name: string } | undefined {
+  if (Number(k['nports']) > 0 && pick(3) === 0) {
+    // A call port, and what comes next there.
+    const c = pick(Number(k['nports']));
+    const [client, server] = [at(k, 'portFrom')[c], at(k, 'portTo')[c]];
+    const state = at(k, 'callState')[c];
+    const next = (['CALL', 'FETCH', 'REPLY', 'CALL'] as const)[state] ?? 'RESULT';
+    const isOther = pick(3) === 0;
+    const name = state === Number(code['C_LATE']) && isOther ? 'REPLY' : isOther ? 'RESULT' : next;
+    const p = name === 'FETCH' || name === 'REPLY' ? server : client;
+    const handles = Number(code['MAX_HANDLES']);
+    const kind = Number(code[p === server ? 'H_SERVE' : 'H_CALL']);
+    const h = Array.from({ length: 9 }, (_, i) => p * handles + i).findIndex(
+      (row) => at(k, 'handleKind')[row] === kind && at(k, 'handleObject')[row] === c,
+    );
+    if (h >= 0) return { p, h, name };
+  }
   const [p, h] = [pick(Number(k['np'])), pick(3)];
   if (at(k, 'why')[p] !== 0 && pick(3) === 0) return { p, h, name: 'RESULT' };
   const kind = at(k, 'handleKind')[p * Number(code['MAX_HANDLES']) + h];

@@ -226,6 +226,39 @@ describe('the executor', () => {
   });
 });
 
+describe('behaviour.ts', () => {
+  test('says what the core does, cell by cell, in random runs', async () => {
+    const program = agreedProgram(texts);
+    const code = await load(texts);
+    let cells = 0;
+    for (const { action, args, before, after: is, result } of explore(program, code, 6, 9)) {
+      const said = (name: string, row?: number): unknown => {
+        const says = [`${action.name}_${name}`, `${action.fn.name}_${name}`].find((f) => program.functions.has(f));
+        if (says === undefined) return undefined;
+        const parameters = program.functions.get(says)?.parameters.slice(1) ?? [];
+        return code[says](before, ...parameters.map((p) => (p === 'i' ? row : args.get(p.replace(/^_/, '')))));
+      };
+      if (result !== undefined) assert.equal(said('result'), result, `${action.name} result`);
+      for (const [name, was] of Object.entries(before)) {
+        const now = is[name];
+        if (typeof was === 'number' || typeof now === 'number') {
+          assert.equal(said(name) ?? was, now, `${action.name} ${name}`);
+          continue;
+        }
+        if (isPlan(program)(name)) continue;
+        // Of `out` only what goes out.
+        const rows = name === 'out' ? Array.from({ length: Number(is['outN']) }, (_, i) => i) : differing(was, now);
+        for (const i of [0, 1, ...rows]) {
+          if (name === 'out' && i >= Number(is['outN'])) continue;
+          assert.equal(said(name, i) ?? was[i], now[i], `${action.name} ${name}[${i}]`);
+          cells += 1;
+        }
+      }
+    }
+    assert.ok(cells > 50_000);
+  });
+});
+
 describe('theorems', () => {
   test('the invariant holds in random runs, and every result occurs', async () => {
     const program = agreedProgram(texts);

@@ -12,6 +12,7 @@ import {
   contains,
   eq,
   implies,
+  learn,
   not,
   or,
   replaced,
@@ -97,7 +98,7 @@ function conjuncts(term: Term): Term[] {
     const rest = replaced(part, known);
     if (rest !== part) return collect(rest);
     if (part === TRUE) return;
-    known.set(inner, part === inner ? TRUE : FALSE);
+    learn(known, part);
     parts.push(part);
   };
   collect(term);

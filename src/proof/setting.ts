@@ -54,10 +54,11 @@ export function isPlan(program: Program): (name: string) => boolean {
 export const isUntouched = (table: string, after: State, before: State): boolean =>
   after.tables.get(table) === before.tables.get(table);
 
-/** behaviour.ts has a word on the action. */
+/** behaviour.ts has a word on the action; on numbers that no operation has, that of all operations. */
 export function isSpecified(program: Program, action: Action): boolean {
   return [...program.functions.values()].some(
-    (fn) => fn.file.name === 'behaviour.ts' && fn.name.startsWith(`${action.name}_`),
+    (fn) =>
+      fn.file.name === 'behaviour.ts' && fn.name.startsWith(`${action.op === 'other' ? action.fn.name : action.name}_`),
   );
 }
 

@@ -280,6 +280,15 @@ export function replaced(t: Term, by: ReadonlyMap<Term, Term>): Term {
   };
   return go(t);
 }
+/** What a condition that holds says of terms: it is TRUE (or what it denies FALSE), and what it equates with a constant is that. */
+export function learn(known: Map<Term, Term>, condition: Term): void {
+  const inner = condition.op === 'not' ? condition.args[0] : condition;
+  known.set(inner, inner === condition ? TRUE : FALSE);
+  if (condition.op !== 'eq') return;
+  const [a, b] = condition.args;
+  if (valueOf(a) !== undefined) known.set(b, a);
+  else if (valueOf(b) !== undefined) known.set(a, b);
+}
 /** Visits every term below the roots once. */
 export function walk(roots: readonly Term[], visit: (t: Term) => void): void {
   const seen = new Set<Term>();

@@ -164,7 +164,9 @@ function take(bytes: Uint8Array): void {
 }
 
 const orders = terminal === undefined ? partition.consumer(console) : undefined;
-const keys = terminal === undefined ? undefined : new Socket({ fd: terminal.input, readable: true, writable: false });
+/** Does not read by itself (net.js, `manualStart`): this may be a process that waits to take the place of another, whose orders it must leave. */
+const unread = { fd: terminal?.input ?? -1, readable: true, writable: false, manualStart: true };
+const keys = terminal === undefined ? undefined : new Socket(unread);
 partition.onWake(({ stopping }) => {
   if (stopping) partition.exit(0);
   const buffer = new Uint8Array(PAGE);

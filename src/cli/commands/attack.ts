@@ -10,7 +10,7 @@ const WHAT_COLUMNS = 62;
 export const command: Command = {
   name: 'attack',
   usage: 'attack [SYSTEM] [options]',
-  summary: 'Attack a running system from inside, and see what stops it.',
+  summary: 'Attack a system from inside, and see what stops it.',
   options: {
     without: {
       value: 'LAYERS',
@@ -32,8 +32,8 @@ the same in the place of the console driver. They try to reach the farthest part
 kernel process and the host. Each line says what was tried just now, and which layer stopped it: this is concluded from how the
 attempt ended, and nothing is assumed. Where an attempt ends the attacker's partition, it is started again for the next one.
 
-Exit status 0: nothing was reached; 1: something was, or it is unclear what stopped an attempt. With --without a layer is left away, so that one sees what stands behind it,
-and with \`--without all\` that the attempts are real.
+Exit status 0: nothing was reached; 1: something was, or it is unclear what stopped an attempt. With --without a layer is left
+away, so that one sees what stands behind it, and with \`--without all\` that the attempts are real.
 
 Examples:
   virtsec attack vault

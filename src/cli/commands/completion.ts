@@ -27,6 +27,9 @@ export const command: Command = {
   },
 };
 
+/** Commands whose first word is a file or folder. */
+const SYSTEMS: ReadonlySet<string> = new Set(['run', 'check', 'plan', 'attack', 'test']);
+
 const longOptions = (command: Command): [string, Option][] => Object.entries(allOptions(command));
 
 function bashScript(commands: readonly Command[]): string {
@@ -34,9 +37,15 @@ function bashScript(commands: readonly Command[]): string {
     const options = longOptions(command);
     const values = options.filter(([, option]) => option.value !== undefined);
     const files = values.filter(([, option]) => option.completes === 'file').map(([name]) => `--${name}`);
+    const lists = values.flatMap(([name, { completes }]) =>
+      completes === undefined || completes === 'file' ? [] : [[name, completes.join(' ')]],
+    );
     const free = values.filter(([, option]) => option.completes === undefined).map(([name]) => `--${name}`);
     const inner: string[] = [];
     if (files.length > 0) inner.push(`      ${files.join('|')}) COMPREPLY=($(compgen -f -- "$word")); return ;;`);
+    for (const [name, list] of lists) {
+      inner.push(`      --${name}) COMPREPLY=($(compgen -W "${list}" -- "$word")); return ;;`);
+    }
     if (free.length > 0) inner.push(`      ${free.join('|')}) return ;;`);
     const before =
       inner.length === 0 ? '' : `      case $previous in\n${inner.map((line) => `  ${line}`).join('\n')}\n      esac\n`;
@@ -73,8 +82,9 @@ function zshScript(commands: readonly Command[]): string {
   const cases = commands.map((command) => {
     const specs = longOptions(command).map(([name, option]) => {
       const times = option.multiple === true ? '*' : '';
-      const value =
-        option.value === undefined ? '' : `:${option.value}:${option.completes === 'file' ? '_files' : ' '}`;
+      const { value: named, completes } = option;
+      const action = completes === 'file' ? '_files' : completes === undefined ? ' ' : `(${completes.join(' ')})`;
+      const value = named === undefined ? '' : `:${named}:${action}`;
       return `      '${times}--${name}[${zshText(option.summary)}]${value}'`;
     });
     const words = command.words === undefined ? `'*:file:_files'` : `'1:word:(${command.words.join(' ')})'`;
@@ -111,9 +121,11 @@ function fishScript(commands: readonly Command[]): string {
     lines.push(`complete -c virtsec -n __fish_use_subcommand -a ${command.name} -d ${quote(command.summary)}`);
     const when = `-n '__fish_seen_subcommand_from ${command.name}'`;
     if (command.words !== undefined) lines.push(`complete -c virtsec ${when} -a ${quote(command.words.join(' '))}`);
-    else if (command.name === 'run') lines.push(`complete -c virtsec ${when} -F`);
+    else if (SYSTEMS.has(command.name)) lines.push(`complete -c virtsec ${when} -F`);
     for (const [name, option] of longOptions(command)) {
-      const value = option.value === undefined ? '' : option.completes === 'file' ? ' -r -F' : ' -x';
+      const { value: named, completes } = option;
+      const list = completes === undefined || completes === 'file' ? '' : ` -a ${quote(completes.join(' '))}`;
+      const value = named === undefined ? '' : completes === 'file' ? ' -r -F' : ` -x${list}`;
       const short = option.short === undefined ? '' : ` -s ${option.short}`;
       lines.push(`complete -c virtsec ${when} -l ${name}${short}${value} -d ${quote(option.summary)}`);
     }

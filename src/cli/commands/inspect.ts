@@ -29,7 +29,7 @@ export const command: Command = {
       ['faults', one.faults],
       ['denied calls', one.denied],
       ['resets', one.resets],
-      ['processor time', one.cpuMs === undefined ? undefined : `${one.cpuMs / 1000} s`],
+      ['processor time', one.cpuMs === undefined ? undefined : `${(one.cpuMs / 1000).toFixed(2)} s`],
       ['memory', one.memoryBytes === undefined ? undefined : bytesText(one.memoryBytes)],
       ['jail', one.layers.join(' ')],
       ...one.missing.map(({ layer, reason }) => [`without ${layer}`, reason] as const),

@@ -72,8 +72,8 @@ at that.
 --expect and --send are carried out in the order in which they stand. A --send that is the first step waits until the
 guest is ready (the pattern \`ready\` of its description or image). Each --expect looks at what came after the last
 match or --send. Patterns are JavaScript's, with ^ and $ at each line; terminal control sequences are taken out first.
-The run ends when the guests have ended (without guests: the applications), when --until is seen, or, without --until, when the last step is an --expect
-and is met.
+The run ends when the guests have ended (without guests: the applications), when --until is seen, or, without --until, when
+the last step is an --expect and is met.
 
 Examples:
   virtsec run systems/hello

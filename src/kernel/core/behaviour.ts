@@ -72,6 +72,7 @@ import {
   OP_FAULTS,
   OP_FETCH,
   OP_GRANT,
+  OP_HELLO,
   OP_LOG,
   OP_NOTIFY,
   OP_POLL,
@@ -162,6 +163,10 @@ function isFull(k: Kernel, c: number): boolean {
 }
 
 // ---- what each operation says to a caller that is heard and can pay -----------------------------------------------------------
+/** Between a process and its supervisor: nothing that the core knows. */
+function HELLO_verdict(): number {
+  return E_OP;
+}
 function NOTIFY_verdict(k: Kernel, p: number, e: number): number {
   return e >= 0 && e < k.ends[p] ? OK : E_ARG;
 }
@@ -281,6 +286,7 @@ function verdict(k: Kernel, p: number, op: number, a0: number, a1: number, a2: n
   if (op === OP_RESULT) return RESULT_verdict(k, p);
   if (op === OP_RAISE) return RAISE_verdict(a0);
   if (k.why[p] !== W_NONE) return E_BLOCKED;
+  if (op === OP_HELLO) return HELLO_verdict();
   if (op === OP_NOTIFY) return NOTIFY_verdict(k, p, a0);
   if (op === OP_STREAM) return STREAM_verdict(k, p, a0);
   if (op === OP_EXIT) return EXIT_verdict(a0);
