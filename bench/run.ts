@@ -5,9 +5,10 @@ import { parseArgs } from 'node:util';
 import { ImageError } from '../src/images/error.ts';
 import { benchmark as boot } from './boot.ts';
 import { benchmark as cpu } from './cpu.ts';
+import { benchmark as metal } from './metal.ts';
 import { type Benchmark, MissingError, table } from './report.ts';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { boot, cpu };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { boot, cpu, metal };
 const DEFAULT_ROUNDS = 5;
 
 function usage(): string {
