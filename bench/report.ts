@@ -75,8 +75,9 @@ export function table(report: Report): string {
       `${it.group}: ${it.name}`,
       it.unit,
       it.ours.toFixed(2),
-      it.peer.toFixed(2),
-      `${it.ratio.toFixed(2)}x`,
+      // A case that the peer does not have stands alone.
+      Number.isNaN(it.peer) ? '-' : it.peer.toFixed(2),
+      Number.isNaN(it.peer) ? '-' : `${it.ratio.toFixed(2)}x`,
       String(it.runs),
     ]),
   ];

@@ -8,10 +8,11 @@ import { benchmark as cpu } from './cpu.ts';
 import { benchmark as idle } from './idle.ts';
 import { benchmark as ipc } from './ipc.ts';
 import { benchmark as parallel } from './parallel.ts';
+import { benchmark as metal } from './metal.ts';
 import { type Benchmark, MissingError, table } from './report.ts';
 import { benchmark as starts } from './starts.ts';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { boot, cpu, idle, ipc, parallel, starts };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { boot, cpu, idle, ipc, metal, parallel, starts };
 const DEFAULT_ROUNDS = 5;
 
 function usage(): string {

@@ -109,23 +109,43 @@ function reset(asm: Assembler, stateBytes: number): void {
   asm.op('wfi', 0);
   asm.jump('park');
 }
-/** Trap entry: all registers and the pc to the frame that mscratch points to, then `trap`; exit: the frame that it gives back. */
+/** Registers that a function keeps (psABI): those of a partition still stand in them when `trap` comes back. */
+const KEPT = (['s0', 's1', 's2', 's3', 's4', 's5', 's6', 's7', 's8', 's9', 's10', 's11'] as const).map(x);
+/**
+ * Trap entry: registers and the pc to the frame that mscratch points to, then `trap`. It gives that frame back, and the partition
+ * goes on; or 0: the rest of the registers is saved, and `handle` gives the frame that is to go on, which is loaded whole.
+ */
 function trapStubs(asm: Assembler, stateBytes: number): void {
   const t0 = x('t0');
+  const most = Array.from({ length: 31 }, (_, i) => i + 1).filter((r) => r !== SP && !KEPT.includes(r));
   asm.align(4);
   asm.label('stub.trap');
   asm.op('csrrw', SP, SP, 0, CSR.mscratch);
-  for (let r = 1; r < 32; r++) if (r !== SP) asm.store(r, SP, r * 8);
+  for (const r of most) asm.store(r, SP, r * 8);
   asm.op('csrrs', t0, ZERO, 0, CSR.mscratch);
   asm.store(t0, SP, SP * 8);
   asm.op('csrrs', t0, ZERO, 0, CSR.mepc);
   asm.store(t0, SP, 0);
+  asm.op('csrrw', ZERO, SP, 0, CSR.mscratch);
   // A trap inside the kernel is its end, and is told.
   asm.address(t0, 'stub.trapInKernel');
   asm.op('csrrw', ZERO, t0, 0, CSR.mtvec);
   asm.address(GP, 'state', GP_OFFSET);
   asm.address(SP, 'state', stateBytes + STACK_BYTES);
   asm.jump('trap', RA);
+  asm.branch('eq', A0, ZERO, 'stub.handle');
+  // mscratch has this frame already.
+  asm.address(t0, 'stub.trap');
+  asm.op('csrrw', ZERO, t0, 0, CSR.mtvec);
+  asm.load(t0, A0, 0);
+  asm.op('csrrw', ZERO, t0, 0, CSR.mepc);
+  for (const r of [SP, ...most]) if (r !== A0) asm.load(r, A0, r * 8);
+  asm.load(A0, A0, A0 * 8);
+  asm.op('mret', 0);
+  asm.label('stub.handle');
+  asm.op('csrrs', t0, ZERO, 0, CSR.mscratch);
+  for (const r of KEPT) asm.store(r, t0, r * 8);
+  asm.jump('handle', RA);
   asm.label('stub.resume');
   asm.address(t0, 'stub.trap');
   asm.op('csrrw', ZERO, t0, 0, CSR.mtvec);
@@ -250,7 +270,7 @@ export function buildSystem(
   programs: readonly MetalProgram[],
   streams: readonly MetalStream[] = [],
 ): SystemImage {
-  const options = { roots: ['main', 'trap', 'panic'] };
+  const options = { roots: ['main', 'trap', 'handle', 'panic'] };
   const { layout } = compileInto(new Assembler(), files, options);
   const channels = channelsOf(streams);
   const streamRow = (p: number, at: (channel: Channel, side: number) => number): number[] =>

@@ -139,6 +139,8 @@ export class Supervisor {
   /** Frames since the end of the system was told. */
   grace = 0;
   ending = 0;
+  /** Whether the trap that is under way was a call, and is answered. */
+  isAnswered = 0;
   /** mtime units of a tick. */
   period = 0;
   readonly times = new Int32Array(TIME_WORDS);
@@ -369,23 +371,36 @@ function goesOn(k: Kernel, p: number): boolean {
   return k.switched[0] === 0 && k.fx[p] === 0 && isRunnable(k, p);
 }
 
-/** From the trap stub, registers saved; gives back the frame to be resumed. */
+/**
+ * From the trap stub, which has saved what a function may change: the short way, for a call after which nothing has changed about
+ * who has the hart. Gives back the caller's frame; 0: `handle` goes on, all registers saved.
+ */
 export function trap(k: Kernel, r: Regions, g: Guests, s: Supervisor): Word {
+  if (g.isGuest === 1 || csrRead(MCAUSE) !== word(CAUSE_CALL)) return word(0);
+  const p = s.current;
+  const op = low(register(s, p, A7));
+  if (op === OP_VCPU_RUN && hasGuest(r, p)) return word(0);
+  if (!below64(mtime(), nextTick(s))) advance(k, s);
+  onCall(k, r, s, p, op);
+  if (goesOn(k, p)) return registersOf(s, p);
+  s.isAnswered = 1;
+  return word(0);
+}
+/** The long way: gives back the frame to be resumed. */
+export function handle(k: Kernel, r: Regions, g: Guests, s: Supervisor): Word {
   const cause = csrRead(MCAUSE);
   const p = s.current;
-  advance(k, s);
+  if (s.isAnswered === 1) {
+    s.isAnswered = 0;
+    return giveHart(k, r, g, s);
+  }
+  if (!below64(mtime(), nextTick(s))) advance(k, s);
   if (g.isGuest === 1) return trapOfGuest(k, r, g, s, p, cause);
   if (cause === word(CAUSE_CALL)) {
-    const op = low(register(s, p, A7));
-    if (op === OP_VCPU_RUN && hasGuest(r, p)) {
-      setRegister(s, p, PC, add64(register(s, p, PC), word(CALL_BYTES)));
-      vcpuRun(r, g, p, low(register(s, p, A0)));
-      if (goesOn(k, p)) return resumeGuest(r, g, s, p);
-    } else {
-      onCall(k, r, s, p, op);
-      // The short way back: nothing has changed about who has the hart.
-      if (goesOn(k, p)) return registersOf(s, p);
-    }
+    // VCPU_RUN: all other calls are answered.
+    setRegister(s, p, PC, add64(register(s, p, PC), word(CALL_BYTES)));
+    vcpuRun(r, g, p, low(register(s, p, A0)));
+    if (goesOn(k, p)) return resumeGuest(r, g, s, p);
   } else if (!isTimer(cause)) {
     fault(k, p, FAULT_TRAP);
   }

@@ -25,6 +25,8 @@ export interface BareOptions {
   readonly isOver?: () => boolean;
   /** What is typed at the first UART: asked between slices while it takes bytes; undefined: nothing now. */
   readonly input?: () => number | undefined;
+  /** Called after each instruction, which makes it slow: for measurements. */
+  readonly observe?: (hart: Hart) => void;
 }
 export interface BareEnd {
   /** What the finisher was told; undefined: it was stopped. */
@@ -36,7 +38,7 @@ export interface BareEnd {
 const SLICE = 1_000_000;
 
 /** Runs it to its end, in this thread. Throws Error when the engine cannot go on. */
-export function runBare(image: Uint8Array, { ram, budget = Infinity, output, isOver, input }: BareOptions): BareEnd {
+export function runBare(image: Uint8Array, { ram, budget = Infinity, output, isOver, input, observe }: BareOptions): BareEnd {
   const machine = Machine.create({ harts: 1, ramBase: VIRT.ram, ramBytes: ram, clock: 'instructions' });
   machine.ram.set(image);
   let status: number | undefined;
@@ -49,7 +51,8 @@ export function runBare(image: Uint8Array, { ram, budget = Infinity, output, isO
     { seconds: 0, nanoseconds: 0 },
     {
       interrupt: (index, bit, level) => machine.setInterrupt(index, bit, level),
-      timerMoved: () => {},
+      // The slice that runs was measured by the old time.
+      timerMoved: () => machine.kick(0),
       powerOff: (code) => {
         status = code;
         machine.kick(0);
@@ -84,7 +87,8 @@ export function runBare(image: Uint8Array, { ram, budget = Infinity, output, isO
       uartReceive(board.uart0, byte);
     }
     const untilDeadline = (boardDeadline(board, 0) - time()) * INSTRUCTIONS_PER_TICK;
-    const stop = hart.run(Math.max(1, Math.min(SLICE, untilDeadline)));
+    const stop = hart.run(observe === undefined ? Math.max(1, Math.min(SLICE, untilDeadline)) : 1);
+    observe?.(hart);
     if (stop.why === 'engine-error') throw new Error(`the engine cannot go on: ${JSON.stringify(stop)}`);
     boardTick(board);
     if (stop.why === 'idle') hart.waitForInterrupt(boardDeadline(board, 0));
