@@ -38,7 +38,10 @@ export interface BareEnd {
 const SLICE = 1_000_000;
 
 /** Runs it to its end, in this thread. Throws Error when the engine cannot go on. */
-export function runBare(image: Uint8Array, { ram, budget = Infinity, output, isOver, input, observe }: BareOptions): BareEnd {
+export function runBare(
+  image: Uint8Array,
+  { ram, budget = Infinity, output, isOver, input, observe }: BareOptions,
+): BareEnd {
   const machine = Machine.create({ harts: 1, ramBase: VIRT.ram, ramBytes: ram, clock: 'instructions' });
   machine.ram.set(image);
   let status: number | undefined;
