@@ -79,6 +79,7 @@ test('every command has its help, by --help and by `help`', async () => {
       'check',
       'stats',
       'plan',
+      'attack',
       'key',
       'ps',
       'inspect',
