@@ -7,9 +7,6 @@ import { test } from 'node:test';
 const root = path.resolve(import.meta.dirname, '..');
 const PAGES = globSync(['README.md', 'docs/**/*.md', 'systems/*/README.md'], { cwd: root });
 
-/** Comes with the bare-metal branch. */
-const COMING = new Set(['docs/metal.md']);
-
 /** Headings as code hosts name them in links. */
 const anchorsOf = (text: string): Set<string> =>
   new Set(
@@ -27,7 +24,7 @@ function deadLinks(page: string, text: string): string[] {
   return targets.filter((target) => {
     const [file, anchor] = target.split('#');
     const to = file === '' ? page : path.join(path.dirname(page), file);
-    if (!existsSync(path.join(root, to))) return !COMING.has(to);
+    if (!existsSync(path.join(root, to))) return true;
     return anchor !== undefined && !anchorsOf(readFileSync(path.join(root, to), 'utf8')).has(anchor);
   });
 }

@@ -80,6 +80,7 @@ test('every command has its help, by --help and by `help`', async () => {
       'stats',
       'plan',
       'attack',
+      'build',
       'key',
       'ps',
       'inspect',

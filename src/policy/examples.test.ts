@@ -26,8 +26,8 @@ test('the example of docs/description.md checks', () => {
   assert.deepEqual(claimFaults(description!), []);
 });
 
-test('there are ten systems, each with its page', () => {
-  assert.equal(names.length, 10);
+test('there are at least ten systems, each with its page', () => {
+  assert.ok(names.length >= 10, String(names.length));
   for (const name of names) {
     const page = readFileSync(new URL(`${name}/README.md`, SYSTEMS), 'utf8');
     assert.ok(page.startsWith(`# ${name}: `), name);
