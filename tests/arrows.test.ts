@@ -27,6 +27,9 @@ const ARROWS: Record<string, readonly string[]> = {
     'src/kernel/plan-names.ts',
     'node:',
   ],
+  // In the core's language, with single instructions as functions.
+  'src/kernel/metal/': ['src/kernel/core/', 'src/kernel/plan-load.ts', 'src/compiler/intrinsics.ts'],
+  'src/sdk/bare.ts': ['src/compiler/intrinsics.ts'],
   'src/sdk/': [
     'src/kernel/abi.ts',
     'src/kernel/plan.ts',
@@ -46,12 +49,15 @@ const ARROWS: Record<string, readonly string[]> = {
     'src/policy/',
     'node:',
   ],
+  // Programs for bare metal import what every program does.
+  'src/drivers/console/bare.ts': ['npm:virtsec'],
   'src/drivers/': ['src/sdk/', 'src/kernel/abi.ts', 'node:'],
   'src/riscv/': [],
   'src/vmm/devices/': ['#guest-memory'],
   'src/vmm/firmware/': ['#guest-memory', 'src/vmm/devices/'],
   'src/vmm/board/': ['src/vmm/devices/', 'src/vmm/firmware/'],
   'src/vmm/hosted/': ['src/vmm/', 'src/riscv/', 'src/sdk/', 'src/kernel/abi.ts', 'node:'],
+  'src/vmm/metal/': ['src/vmm/board/', 'src/riscv/', 'npm:virtsec', 'node:'],
   'src/oracle/': ['src/kernel/core/', 'src/kernel/plan-load.ts'],
   'src/policy/': [
     'src/kernel/core/',
@@ -65,6 +71,17 @@ const ARROWS: Record<string, readonly string[]> = {
   'src/images/': ['node:'],
   'src/proof/': ['src/kernel/core/', 'npm:acorn', 'npm:oxc-parser', 'npm:z3-solver', 'node:'],
   'src/compiler/': ['src/proof/', 'npm:oxc-parser', 'node:'],
+  // Builds and runs images for bare RISC-V.
+  'src/cli/bare-run.ts': ['src/cli/', 'src/vmm/hosted/bare.ts', 'node:'],
+  'src/cli/commands/build.ts': [
+    'src/cli/',
+    'src/kernel/plan-file.ts',
+    'src/policy/',
+    'src/proof/language.ts',
+    'src/compiler/',
+    'src/vmm/metal/load.ts',
+    'node:',
+  ],
   'src/cli/': [
     'src/kernel/abi.ts',
     'src/policy/',
