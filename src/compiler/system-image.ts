@@ -187,6 +187,10 @@ function program(
   asm.jump('halt');
   const handles = new Map(ports).set('streams', streams.length / STREAM_ROW);
   const { layout, unit } = compileInto(asm, files, { roots: ['main'], ports: handles });
+  // Memory is clear at a start, and nothing else is done to it.
+  for (const [field, value] of unit.program.fields) {
+    if (value !== 0) throw new Error(`${name}: \`${field}\` begins with ${value}: fields begin with 0 on bare metal`);
+  }
   asm.endCode();
   emitTexts(asm, unit);
   asm.data('streams', new Uint8Array(BigInt64Array.from(streams, BigInt).buffer));
