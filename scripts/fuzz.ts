@@ -19,9 +19,15 @@ const USAGE = `npm run fuzz -- NAME [options]
   plan   hostile plans against file reader, loader and the core's \`boot\`
          --seed N            first plan's seed (default: from the clock)
          --plans N           how many (default 100,000)
+  supervisor  the hosted supervisor, with processes that do anything, against the core, step by step
+         --calls N           of partitions (default 1,000,000)
+         --seed N            first run's seed (default: from the clock)
   core   small systems on the core in every order of what can happen: invariant and policy in every state
          --states N          states of each system (default 50,000)
 `;
+
+/** The longer, the further from the beginning; shorter ones begin with more dice. */
+const STEPS_OF_A_RUN = 1000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,12 +39,13 @@ const { values, positionals } = parseArgs({
     threshold: { type: 'string' },
     plans: { type: 'string' },
     states: { type: 'string' },
+    calls: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 });
 
 const number = (
-  name: 'seed' | 'instructions' | 'time' | 'batch' | 'threshold' | 'plans' | 'states',
+  name: 'seed' | 'instructions' | 'time' | 'batch' | 'threshold' | 'plans' | 'states' | 'calls',
 ): number | undefined => {
   const text = values[name];
   if (text === undefined) return undefined;
@@ -50,7 +57,11 @@ const number = (
   return value;
 };
 
-if (values.help === true || positionals.length !== 1 || !['cpu', 'plan', 'core'].includes(positionals[0] ?? '')) {
+if (
+  values.help === true ||
+  positionals.length !== 1 ||
+  !['cpu', 'plan', 'core', 'supervisor'].includes(positionals[0] ?? '')
+) {
   console.log(USAGE);
   process.exit(values.help === true ? 0 : 2);
 }
@@ -60,7 +71,32 @@ if (positionals[0] === 'plan') {
   console.log(JSON.stringify({ seed, ...result }, null, 2));
   process.exit(result.wrong.length === 0 ? 0 : 1);
 }
+if (positionals[0] === 'supervisor') {
+  const isSame = await fuzzSupervisor(number('calls') ?? 1_000_000, number('seed') ?? Date.now() % 2 ** 31);
+  process.exit(isSame ? 0 : 1);
+}
 if (positionals[0] === 'core') process.exit(exploreSystems(number('states') ?? 50_000) ? 0 : 1);
+
+/** Whether the supervisor did what the core does in all runs, until so many calls were made. */
+async function fuzzSupervisor(most: number, first: number): Promise<boolean> {
+  // Here, because it puts another core in the place of the supervisor's own.
+  const { SUPERVISED, compare } = await import('../src/oracle/tests/supervised.ts');
+  let [calls, actions, answers] = [0, 0, 0];
+  for (let seed = first; calls < most; seed++) {
+    for (const [name, words] of Object.entries(SUPERVISED)) {
+      const compared = compare(words, seed, STEPS_OF_A_RUN);
+      calls += compared.calls;
+      actions += compared.actions;
+      answers += compared.answers;
+      if (compared.difference === undefined && compared.wrongAnswers === 0) continue;
+      console.log(JSON.stringify({ seed, name, ...compared }, null, 2));
+      return false;
+    }
+    if ((seed - first) % 20 === 19) console.error(`${calls} calls`);
+  }
+  console.log(JSON.stringify({ seed: first, calls, actions, answers, differences: 0 }, null, 2));
+  return true;
+}
 
 /** Whether the policy is kept and the invariant holds in all of them. */
 function exploreSystems(most: number): boolean {

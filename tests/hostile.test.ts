@@ -86,7 +86,10 @@ for (const control of controls) {
     // fork from the middle of JavaScript ends badly for the child, but that it starts is what is asked.
     const attacks = numbers.filter((number) => NATIVE_ATTACKS[number].control === control);
     const got = await attack(
-      PLACES.map((where) => ({ where, attacks })),
+      PLACES.map((where) => ({
+        where,
+        attacks: attacks.filter((number) => where === 'main' || !NATIVE_ATTACKS[number].once),
+      })),
       control,
     );
     const stopped = [...got].filter(([place, result]) => {

@@ -168,13 +168,13 @@ export const THEOREMS: readonly Theorem[] = [
   ofAction('WINDOW', 'without a window of its caller, and not of the background, a call changes nothing', (x, s) => {
     const core = x.parameter('core');
     if (core === undefined) return;
+    x.q.assume(not(x.spec('mayRun', s, core, x.caller)));
     const { after, result } = x.run(s, 'run');
-    const may = x.spec('mayRun', s, core, x.caller);
-    x.q.goal('result', or(may, eq(result ?? FALSE, x.constant('E_CALLER'))));
-    for (const f of x.fields.filter((name) => x.isSeen(name))) x.q.goal(f, or(may, eq(after.field(f), s.field(f))));
+    x.q.goal('result', eq(result ?? FALSE, x.constant('E_CALLER')));
+    for (const f of x.fields.filter((name) => x.isSeen(name))) x.q.goal(f, eq(after.field(f), s.field(f)), true);
     for (const t of x.tables.filter((name) => x.isSeen(name))) {
       const i = wordVar(`row.${t}`);
-      x.q.goal(t, or(may, not(x.q.inTable(t, i)), eq(after.cell(t, i), s.cell(t, i))), isUntouched(t, after, s));
+      x.q.goal(t, implies(x.q.inTable(t, i), eq(after.cell(t, i), s.cell(t, i))), true);
     }
   }),
   ofAction('RESIDUAL', 'when its wiping ends, all that a partition sees is blank, but for what is listed', (x, s) => {

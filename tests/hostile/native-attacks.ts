@@ -13,6 +13,8 @@ export interface NativeAttack {
   readonly control: readonly Layer[];
   /** Errors by which the host's kernel itself shows that it has looked at the call; success is 0 or more. */
   readonly reached: readonly number[];
+  /** From one place only: another one at the same time would be refused by the host. */
+  readonly once?: true;
   /** Root alone may do this; without root the host refuses it too, and there is no control. */
   readonly needsRoot: boolean;
 }
@@ -230,7 +232,7 @@ export const NATIVE_ATTACKS: readonly NativeAttack[] = [
   ...SYSTEM,
   ...DESCRIPTORS,
   // Last: who has seized the kernel must end at once, or the kernel waits for it at its next signal.
-  deadly('traces the kernel', (n) => n.call(101, 0x4206, n.kernel, 0, 0), host),
+  { ...deadly('traces the kernel', (n) => n.call(101, 0x4206, n.kernel, 0, 0), host), once: true },
 ];
 
 function make(n: Native, path: string): number {

@@ -51,6 +51,8 @@ export interface Options {
   /** Further descriptors and variables that the kernel process finds, and must not pass on. */
   readonly inherited?: readonly number[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** It is killed when it runs longer than this; absent: than a test may. */
+  readonly limitMs?: number;
 }
 
 /** A compiled plan, and programs beyond Virtsec's own that it names. */
@@ -108,7 +110,7 @@ export class TestSystem {
       this.events.push(JSON.parse(line) as KernelEvent);
       for (const check of this.#waiting) check();
     });
-    const limit = setTimeout(() => this.kill('SIGKILL'), 2 * PATIENCE_MS);
+    const limit = setTimeout(() => this.kill('SIGKILL'), options.limitMs ?? 2 * PATIENCE_MS);
     TestSystem.#running.add(this);
     this.exited = new Promise((resolve) => {
       this.#child.on('close', (code) => {

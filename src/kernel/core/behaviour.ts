@@ -1647,7 +1647,10 @@ export function stop_fx(k: Kernel, i: number): number {
 export function untilSwitch_result(k: Kernel): number {
   let ticks = k.frameLength[k.mode] - k.framePos;
   for (let i = 0; i < MAX_CORES; i++) {
-    if (i < k.ncores && k.winEnd[k.curWin[i]] - k.framePos < ticks) ticks = k.winEnd[k.curWin[i]] - k.framePos;
+    if (i < k.ncores) {
+      const rest = k.winEnd[k.curWin[i]] - k.framePos;
+      if (rest < ticks) ticks = rest;
+    }
   }
   return ticks;
 }
