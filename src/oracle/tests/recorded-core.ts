@@ -5,7 +5,9 @@ import { type Entry, recorded } from '../log.ts';
 export * from '../../kernel/core/core.ts';
 
 export const log: Entry[] = [];
-const actions = recorded(core, (entry) => log.push(entry), 1);
+/** A digest of the state costs more than most actions; a difference stays, and the next one finds it. */
+const ACTIONS_TO_A_DIGEST = 25;
+const actions = recorded(core, (entry) => log.push(entry), ACTIONS_TO_A_DIGEST);
 export const {
   step,
   fault,
