@@ -167,7 +167,8 @@ export const THEOREMS: readonly Theorem[] = [
   }),
   ofAction('WINDOW', 'without a window of its caller, and not of the background, a call changes nothing', (x, s) => {
     const core = x.parameter('core');
-    if (core === undefined) return;
+    // The clock's actions are nobody's calls.
+    if (core === undefined || x.parameter('p') === undefined) return;
     x.q.assume(not(x.spec('mayRun', s, core, x.caller)));
     const { after, result } = x.run(s, 'run');
     x.q.goal('result', eq(result ?? FALSE, x.constant('E_CALLER')));
