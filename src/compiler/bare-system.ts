@@ -1,12 +1,16 @@
 // From a compiled plan to a bootable image: finds each partition's sources and its regions of the board.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSystem, kernelSources } from './system-image.ts';
 import type { SourceFile } from '../proof/language.ts';
 import type { MetalGuest, MetalProgram, MetalStream, Region, SystemImage } from './system-image.ts';
 
-const SOURCES = fileURLToPath(new URL('..', import.meta.url));
+/** The sources as TypeScript: here, or of the repository in which this was built. An installed package has none. */
+export const SOURCES =
+  ['../', '../../../src/']
+    .map((folder) => fileURLToPath(new URL(folder, import.meta.url)))
+    .find((folder) => existsSync(`${folder}sdk/bare.ts`)) ?? fileURLToPath(new URL('../', import.meta.url));
 const FRAME = 4096;
 const BYTES_OF_DATA = 16 * 1024;
 

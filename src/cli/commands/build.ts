@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type BarePartition, buildBareSystem } from '../../compiler/bare-system.ts';
+import { SOURCES, type BarePartition, buildBareSystem } from '../../compiler/bare-system.ts';
 import type { MetalGuest, SystemImage } from '../../compiler/system-image.ts';
 import { openPlanFile } from '../../kernel/plan-file.ts';
 import { OutsideLanguage } from '../../proof/language.ts';
@@ -18,7 +17,7 @@ const BOARDS = ['qemu-virt'];
 /** The UART of the board, which the console driver has. */
 const UART = { start: 0x1000_0000, end: 0x1000_1000 };
 
-const sourceAt = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const sourceAt = (path: string): string => `${SOURCES}${path}`;
 
 /** Kernel, initial RAM disk and command line of a guest, of an image by name or of files. */
 async function filesOf({ what, files }: Partition, folder: string, io: Io): Promise<GuestFiles> {
