@@ -354,8 +354,9 @@ export class Execution {
       for (let i = first; i < end && frame.running !== FALSE; i++) {
         frame.locals.set(s.index, word(i));
         this.#scoped(() => this.#run(s.body));
+        frame.locals.delete(s.index);
+        this.#endStays(s, to);
       }
-      frame.locals.delete(s.index);
       return;
     }
     if (this.#loop !== undefined) throw this.#refuse('a loop with a variable number of turns within another', s);
@@ -389,6 +390,7 @@ export class Execution {
     this.#loop = undefined;
     const left = frame.running;
     frame.running = running;
+    this.#endStays(s, to);
     const turns = T.sub(to, from);
     const atMost = loop.always === Infinity ? undefined : loop.always;
     this.trips.push({ turns, atMost, steps: this.steps - steps + 1, where: this.#where(s) });
@@ -396,6 +398,15 @@ export class Execution {
 
     if (frame.returns.length > returned) this.#scan(s, loop, frame.returns.splice(returned), from, to);
     else this.#pointwise(s, loop, left === turning, before, from, to);
+  }
+  /** JavaScript evaluates the end before every turn, this executor once: so no turn may change it. */
+  #endStays(s: Statement & { kind: 'for' }, to: Term): void {
+    const { steps } = this;
+    const { length } = this.obligations;
+    const again = this.#int(s.to);
+    this.steps = steps;
+    this.obligations.length = length;
+    if (again !== to) throw this.#refuse('a loop does not change its own end', s);
   }
   /** Every turn that goes on does nothing, so the loop is one question: is there a row at which it returns? */
   #scan(

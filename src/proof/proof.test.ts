@@ -150,6 +150,8 @@ describe('the executor', () => {
     ['a loop that carries a local', 'let x = 0; for (let i = 0; i < k.n; i++) x = x + k.a[i]; k.n = x;'],
     ['a loop in a loop', 'for (let i = 0; i < k.n; i++) for (let j = 0; j < k.n; j++) k.a[i] = j;'],
     ['a loop that writes and returns', 'for (let i = 0; i < k.n; i++) { k.a[i] = 1; if (k.n === 2) return; }'],
+    ['a loop that writes what its end reads', 'for (let i = 0; i < k.a[0]; i++) k.a[i] = 9;'],
+    ['a loop of a known number of turns that does', 'k.n = 3; for (let i = 0; i < k.n; i++) k.n = 5;'],
     ['a write to the plan', 'k.b[0] = 1;'],
     ['a boolean in a table', 'k.a[0] = k.n < 1;'],
     ['a product of unknowns', 'k.n = k.n * k.a[0];'],
