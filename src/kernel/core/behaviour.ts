@@ -1477,7 +1477,6 @@ function learns(k: Kernel, core: number, p: number, i: number): boolean {
   return endsLost(k, core, p, i) !== 0 || isLeft(k, core, p, i);
 }
 export function work_down(k: Kernel, core: number, p: number, i: number): number {
-  if (i === p && ends(k, core, p)) return 0;
   return k.down[i] | endsLost(k, core, p, i);
 }
 export function work_fresh(k: Kernel, core: number, p: number, i: number): number {
@@ -1602,7 +1601,8 @@ export function loaded_fresh(k: Kernel, p: number, i: number): number {
   return endsBack(k, p, i) !== 0 ? 1 : k.fresh[i];
 }
 export function loaded_fx(k: Kernel, p: number, i: number): number {
-  const fx = i === p && isAsked(k, p) ? k.fx[i] & ~FX_LOAD : k.fx[i];
+  const own = k.fresh[i] !== 0 || k.down[i] !== 0 ? (k.fx[i] & ~FX_LOAD) | FX_WAKE : k.fx[i] & ~FX_LOAD;
+  const fx = i === p && isAsked(k, p) ? own : k.fx[i];
   const isReady = k.state[i] === P_READY || (i === p && isAsked(k, p));
   return endsBack(k, p, i) !== 0 && isReady ? fx | FX_WAKE : fx;
 }

@@ -529,6 +529,38 @@ test('peers learn a death by the slices of the dead, and its return', () => {
   assert.equal(k.fx[A], 0);
 });
 
+test('who comes back is woken for what came meanwhile, and knows which peers are gone', () => {
+  const both = (form: core.Kernel) => {
+    for (const p of [A, B]) acts(form, p, core.FAULT_TRAP, core.HM_COLD);
+    form.hmBudget[A] = form.hmBudget[B] = 9;
+  };
+  const restart = (k: core.Kernel, p: number) => {
+    core.fault(k, p, core.FAULT_TRAP);
+    core.takeEffects(k, p);
+    bury(k, p);
+    assert.equal(core.work(k, 0, p), core.OK);
+    assert.equal(core.takeEffects(k, p), core.FX_LOAD);
+  };
+  const k = running(PAIR, both);
+  restart(k, A);
+  assert.equal(call(k, B, core.OP_NOTIFY, 0), core.OK);
+  assert.equal(k.fx[A], 0);
+  assert.equal(core.loaded(k, A), core.OK);
+  assert.equal(core.takeEffects(k, A), core.FX_WAKE);
+  assert.notEqual(core.takeNews(k, A), 0);
+
+  const alone = running(PAIR, both);
+  restart(alone, A);
+  assert.equal(core.loaded(alone, A), core.OK);
+  assert.equal(core.takeEffects(alone, A), 0, 'nothing came and nobody is gone');
+  restart(alone, A);
+  restart(alone, B);
+  assert.equal(core.loaded(alone, A), core.OK);
+  assert.deepEqual([core.deadPeers(alone, A), core.takeEffects(alone, A)], [0b11, core.FX_WAKE]);
+  assert.equal(core.loaded(alone, B), core.OK);
+  assert.deepEqual([core.deadPeers(alone, A), core.deadPeers(alone, B)], [0, 0]);
+});
+
 test('a partition that is not there has no effects, no news and no peers', () => {
   const k = running(PAIR);
   for (const p of [-1, k.np, core.MAX_PARTITIONS, 1 << 30]) {

@@ -797,7 +797,7 @@ function fetchSlot(k: Kernel, slot: number, second: number): void {
   giveHead(k, k.slotLength[slot], second, 0);
   k.outN = HEAD + n;
 }
-/** A partition that is not ready looks itself when it begins. */
+/** One that is not ready is woken when it is loaded. */
 function wake(k: Kernel, p: number): void {
   if (k.state[p] === P_READY) k.fx[p] |= FX_WAKE;
 }
@@ -1309,7 +1309,6 @@ function wipe(k: Kernel, p: number): number {
     }
   }
   k.news[p] = 0;
-  k.down[p] = 0;
   k.signals[p] = 0;
   k.fresh[p] = 0;
   k.faultBits[p] = 0;
@@ -1349,6 +1348,8 @@ export function loaded(k: Kernel, p: number): number {
   k.done[p] = 0;
   k.exitStatus[p] = 0;
   beat(k, p);
+  // What came meanwhile has woken nobody, and peers may be gone.
+  if (k.fresh[p] !== 0 || k.down[p] !== 0) wake(k, p);
   for (let q = 0; q < k.np; q++) {
     const ends = k.joined[q * MAX_PARTITIONS + p] & k.down[q];
     if (ends !== 0) {

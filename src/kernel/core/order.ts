@@ -132,6 +132,10 @@ export function blank_callHi(_k: Kernel, _p: number, _row: number): boolean {
 export function blank_callLo(_k: Kernel, _p: number, _row: number): boolean {
   return true;
 }
+/** Which of its peers are gone is theirs: it is to know that when it comes back. */
+export function blank_down(_k: Kernel, _p: number, _row: number): boolean {
+  return true;
+}
 /** A sample is its writer's. */
 export function blank_sampleValid(_k: Kernel, _p: number, _row: number): boolean {
   return true;

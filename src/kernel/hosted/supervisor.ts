@@ -162,8 +162,6 @@ export class Supervisor {
     const greeted = this.#process[p] === GREETED;
     this.#process[p] = RUNNING;
     if (greeted) this.#answer(p, core.OK, 0);
-    // What came while it was being loaded has woken nobody.
-    if (this.#k.news[p] !== 0) this.#mechanism.wake(p, core.takeNews(this.#k, p), core.deadPeers(this.#k, p));
   }
 
   /** The process of p is dead for certain; `code`: the fault that this is, if the core does not know of it yet. */
