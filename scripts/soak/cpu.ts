@@ -1,4 +1,3 @@
-// npm run soak -- cpu [--minutes N] [--harts N]
 // A Debian guest computes what is known, over and over (soak/guest.c): hashes, code that it writes itself, storms of page faults, processes,
 // floating point. Ends with status 0 when no answer was wrong, no round took too long, and the VMM's memory did not grow.
 
@@ -8,7 +7,6 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { writeCpio } from '../../src/images/cpio.ts';
 import { fetchImage } from '../../src/images/images.ts';
 
@@ -63,7 +61,7 @@ function memoryOf(root: number): number | undefined {
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-async function soak(minutes: number, harts: number): Promise<string | undefined> {
+export async function soak(minutes: number, harts: number): Promise<string | undefined> {
   const image = await fetchImage('debian');
   const folder = mkdtempSync(join(tmpdir(), 'virtsec-soak-'));
   try {
@@ -133,18 +131,4 @@ async function soak(minutes: number, harts: number): Promise<string | undefined>
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { minutes: { type: 'string', default: '60' }, harts: { type: 'string', default: '2' } },
-});
-const [minutes, harts] = [Number(values.minutes), Number(values.harts)];
-if (positionals.join() !== 'cpu' || !(minutes > 0) || !Number.isInteger(harts) || harts < 1 || harts > 8) {
-  process.stderr.write('usage: npm run soak -- cpu [--minutes N] [--harts N]\n');
-  process.exitCode = 2;
-} else {
-  const wrong = await soak(minutes, harts);
-  if (wrong !== undefined) process.stderr.write(`soak: ${wrong}\n`);
-  process.exitCode = wrong === undefined ? 0 : 1;
 }
