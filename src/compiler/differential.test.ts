@@ -6,7 +6,6 @@ import * as kernel from '../kernel/core/core.ts';
 import { readSources } from './source.ts';
 import { campaign } from './tests/campaign.ts';
 import { instructionCounts } from './tests/counts.ts';
-import { firstCampaign } from './tests/campaign-first.ts';
 import { Twin } from './tests/twin.ts';
 import type { Core } from './tests/twin.ts';
 
@@ -15,33 +14,28 @@ const files = readSources([path.join(import.meta.dirname, '../kernel/core/core.t
 /** Actions of the supervisor: all that is exported and no predicate of the validator. */
 const roots = Object.keys(core).filter((name) => /^[a-z][A-Za-z]*$/.test(name));
 const STEPS = Number(process.env['COMPILER_STEPS'] ?? 2000);
-const isFirst = !('OP_SEND' in core);
 
 test('compiled core and core in V8 agree on every call and every table', () => {
   const twin = new Twin(core, files, roots);
-  const seen = isFirst ? firstCampaign(core, twin, 1, STEPS) : campaign(core, twin, 1, STEPS).seen;
-  assert.ok(seen.size > (isFirst ? 20 : 120), `only ${seen.size} outcomes`);
+  const { seen } = campaign(core, twin, 1, STEPS);
+  assert.ok(seen.size > 120, `only ${seen.size} outcomes`);
 });
 
-test(
-  'operations take as few instructions as were measured',
-  { skip: isFirst && 'the first core has no messages' },
-  () => {
-    const counts = instructionCounts(core, new Twin(core, files, roots));
-    const most: Record<string, number> = {
-      TIME: 75,
-      POLL: 78,
-      'SEND 64': 185,
-      'RECEIVE 64': 178,
-      'SEND 1024': 520,
-      'RECEIVE 1024': 510,
-    };
-    for (const [label, limit] of Object.entries(most)) {
-      const count = counts.get(label) ?? Infinity;
-      assert.ok(count <= limit, `${label}: ${count} instructions, not at most ${limit}`);
-    }
-  },
-);
+test('operations take as few instructions as were measured', () => {
+  const counts = instructionCounts(core, new Twin(core, files, roots));
+  const most: Record<string, number> = {
+    TIME: 75,
+    POLL: 78,
+    'SEND 64': 185,
+    'RECEIVE 64': 178,
+    'SEND 1024': 520,
+    'RECEIVE 1024': 510,
+  };
+  for (const [label, limit] of Object.entries(most)) {
+    const count = counts.get(label) ?? Infinity;
+    assert.ok(count <= limit, `${label}: ${count} instructions, not at most ${limit}`);
+  }
+});
 
 test('a compiler that is wrong in one place is found (the comparison can fail)', () => {
   const wrong = files.map((f) => ({
@@ -50,5 +44,5 @@ test('a compiler that is wrong in one place is found (the comparison can fail)',
   }));
   assert.notEqual(wrong[0].text, files[0].text);
   const twin = new Twin(core, wrong, roots);
-  assert.throws(() => (isFirst ? firstCampaign(core, twin, 1, STEPS) : campaign(core, twin, 1, STEPS)), /instead of/);
+  assert.throws(() => campaign(core, twin, 1, STEPS), /instead of/);
 });

@@ -7,7 +7,6 @@ import { Paths, SAVED, copy, isBranch } from './paths.ts';
 import { Refused, UNKNOWN, int, sameValue } from './value.ts';
 import type { Term } from '../../proof/term.ts';
 import type { MachineInstruction } from '../instructions.ts';
-import type { SourceSide } from './contract.ts';
 import type { Path, Turn } from './paths.ts';
 import type { Value } from './value.ts';
 
@@ -234,7 +233,11 @@ export abstract class Loops extends Paths {
     const given = new Set(normal.conjuncts(loop.reached));
     const own = (condition: Term): Term => normal.and(normal.conjuncts(condition).filter((c) => !given.has(c)));
     const mine = normal.or([...loop.exits, ...loop.results].map((e) => own(e.condition)));
-    this.check(loop.reached, T.eq(mine, normal.of(badAt(scan, loop.index))), 'what a search looks for');
+    this.check(
+      loop.reached,
+      T.eq(mine, normal.of(T.substitute(scan.bad, scan.row, loop.index))),
+      'what a search looks for',
+    );
     const hit = normal.and([loop.reached, scan.found]);
     after.condition = normal.and([path.condition, normal.not(scan.found)]);
     const free = (v: Value): Value => {
@@ -267,10 +270,4 @@ function baseOf(index: Term, variable: Term): Term | undefined {
   const rest = parts.filter((p) => p !== variable);
   if (rest.length !== parts.length - 1 || rest.some((p) => T.contains(p, variable))) return undefined;
   return rest.reduce((total, p) => T.add(total, p), word(0));
-}
-/** What a search looks for, at this row. */
-function badAt(scan: SourceSide['scans'][number], row: Term): Term {
-  const bad: unknown = scan.bad;
-  if (typeof bad === 'function') return (bad as (row: Term) => Term)(row);
-  return T.substitute(bad as Term, (scan as unknown as { readonly row: Term }).row, row);
 }
