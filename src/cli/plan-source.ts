@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { cacheDirectory, readManifest } from '../images/cache.ts';
 import { boot, Kernel, OK } from '../kernel/core/core.ts';
-import { encodePlanFile, openPlanFile, type PlanFile, PlanFileError } from '../kernel/plan-file.ts';
+import { openPlanFile, type PlanFile, PlanFileError } from '../kernel/plan-file.ts';
 import { loadPlan, PLAN_MAGIC_0, PLAN_MAGIC_1, PlanWords } from '../kernel/plan-load.ts';
 import { contradiction } from '../kernel/plan-names.ts';
 import type { Plan, PlanFileEntry, PlanPartition } from '../kernel/plan.ts';
@@ -177,7 +177,7 @@ export async function placePlan(
 }
 
 /** The plan with the terminal that the user has. */
-export function onTerminal(placed: PlacedPlan, { rows, columns }: TerminalChoice): { plan: Plan; file: Buffer } {
+export function onTerminal(placed: PlacedPlan, { rows, columns }: TerminalChoice): { plan: Plan; words: Int32Array } {
   const partitions = placed.plan.partitions.map((partition): PlanPartition => {
     const { config } = partition;
     if (partition.name === placed.guest && rows > 0 && columns > 0) {
@@ -189,6 +189,5 @@ export function onTerminal(placed: PlacedPlan, { rows, columns }: TerminalChoice
     const first = consoles.find((console) => console.partition === placed.guest)?.stream ?? config['first'];
     return { ...partition, config: { ...config, first, rows, columns } };
   });
-  const plan = { ...placed.plan, partitions };
-  return { plan, file: encodePlanFile(placed.words, plan) };
+  return { plan: { ...placed.plan, partitions }, words: placed.words };
 }

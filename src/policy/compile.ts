@@ -40,6 +40,8 @@ export interface FileChoice {
 export interface CompiledSystem {
   readonly tables: Tables;
   readonly plan: Plan;
+  /** The core's tables as words. */
+  readonly words: Int32Array;
   /** The file of both, without signature. */
   readonly file: Buffer;
 }
@@ -77,7 +79,8 @@ export function compileSystem(
     ),
     ...given('faults', Object.fromEntries(description.faults)),
   };
-  return { tables, plan, file: encodePlanFile(planWords(tables.kernel), plan) };
+  const words = planWords(tables.kernel);
+  return { tables, plan, words, file: encodePlanFile(words, plan) };
 }
 
 export const compilePlan = (...parts: Parameters<typeof compileSystem>): Plan => compileSystem(...parts).plan;

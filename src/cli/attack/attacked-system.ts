@@ -2,7 +2,7 @@
 import { extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Layer } from '../../kernel/abi.ts';
-import { encodePlanFile, openPlanFile } from '../../kernel/plan-file.ts';
+import { encodePlanFile } from '../../kernel/plan-file.ts';
 import type { KernelEvent } from '../../kernel/plan.ts';
 import { compileSystem, type Description } from '../../policy/index.ts';
 import { applicationPath } from '../application-file.ts';
@@ -45,7 +45,7 @@ export class AttackedSystem {
       partitions: compiled.plan.partitions.map((one) => (one.name === attacker ? { ...one, program: HOSTILE } : one)),
     };
     this.#kernel = startKernel(
-      { plan, file: encodePlanFile(openPlanFile(compiled.file).words, plan) },
+      { plan, file: encodePlanFile(compiled.words, plan) },
       {
         terminal: 'pipes',
         onEvent: (event) => this.#onEvent(event),

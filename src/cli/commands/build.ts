@@ -2,7 +2,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { SOURCES, type BarePartition, buildBareSystem } from '../../compiler/bare-system.ts';
 import type { MetalGuest, SystemImage } from '../../compiler/system-image.ts';
-import { openPlanFile } from '../../kernel/plan-file.ts';
 import { OutsideLanguage } from '../../proof/language.ts';
 import { bootAsWritten, compileSystem, type Description, type Partition } from '../../policy/index.ts';
 import { type Command, usageFailure } from '../command.ts';
@@ -72,7 +71,7 @@ export async function bareImage(description: Description, folder: string, io: Io
     throw new Failure(EXIT.usage, 'virtsec build: more than one guest on bare metal is not possible yet');
   }
   try {
-    return buildBareSystem(openPlanFile(compiled.file).words, partitions, compiled.tables.streams);
+    return buildBareSystem(compiled.words, partitions, compiled.tables.streams);
   } catch (error) {
     if (!(error instanceof OutsideLanguage) && !(error instanceof Error)) throw error;
     throw new Failure(

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { LAYERS } from '../../kernel/abi.ts';
-import { encodePlanFile, openPlanFile } from '../../kernel/plan-file.ts';
+import { encodePlanFile } from '../../kernel/plan-file.ts';
 import { isSignedBy } from '../../kernel/plan-signature.ts';
 import { compileSystem, parseSize, parseTime, type TerminalChoice } from '../../policy/index.ts';
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
@@ -109,7 +109,7 @@ Examples:
       leave = announced.leave;
       const { plan } = announced;
       const outcome = await runSession(
-        { plan, file: encodePlanFile(openPlanFile(compiled.file).words, plan) },
+        { plan, file: encodePlanFile(compiled.words, plan) },
         {
           script: {
             steps,
