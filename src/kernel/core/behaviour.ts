@@ -1643,16 +1643,13 @@ export function stop_fx(k: Kernel, i: number): number {
 }
 
 // ---- the clock -------------------------------------------------------------------------------------------------------------------------------
-/** The shortest rest: of the frame, of the current windows. */
+/** To the earliest end: of the frame, of a current window. */
 export function untilSwitch_result(k: Kernel): number {
-  let ticks = k.frameLength[k.mode] - k.framePos;
+  let earliest = k.frameLength[k.mode];
   for (let i = 0; i < MAX_CORES; i++) {
-    if (i < k.ncores) {
-      const rest = k.winEnd[k.curWin[i]] - k.framePos;
-      if (rest < ticks) ticks = rest;
-    }
+    if (i < k.ncores && k.winEnd[k.curWin[i]] < earliest) earliest = k.winEnd[k.curWin[i]];
   }
-  return ticks;
+  return earliest - k.framePos;
 }
 /** So many ticks end neither the frame nor a window before their last. */
 function isTick(k: Kernel, n: number): boolean {

@@ -1380,14 +1380,11 @@ export function deadPeers(k: Kernel, p: number): number {
 // ---- actions of the clock ------------------------------------------------------------------------------------------------------
 /** Ticks until a window or the frame ends, at least 1. */
 export function untilSwitch(k: Kernel): number {
-  let ticks = k.frameLength[k.mode] - k.framePos;
+  let end = k.frameLength[k.mode];
   for (let i = 0; i < MAX_CORES; i++) {
-    if (i < k.ncores) {
-      const left = k.winEnd[k.curWin[i]] - k.framePos;
-      if (left < ticks) ticks = left;
-    }
+    if (i < k.ncores && k.winEnd[k.curWin[i]] < end) end = k.winEnd[k.curWin[i]];
   }
-  return ticks;
+  return end - k.framePos;
 }
 /** A frame ends: the next one's mode, its first windows, and all credit whole again. */
 function beginFrame(k: Kernel): void {
