@@ -5,9 +5,8 @@ import { BUGS } from './bugs.ts';
 import { MANIFEST, sha256, sources } from './manifest.ts';
 import { readProgram } from './parse.ts';
 import { NO_ANSWER, proveOne } from './prove.ts';
-import { actionsOf } from './setting.ts';
 import { quickest, solver } from './solver.ts';
-import { THEOREMS } from './theorems.ts';
+import { THEOREMS, subjectsOf } from './theorems.ts';
 import type { Bug } from './bugs.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -30,8 +29,7 @@ async function caught(bug: Bug): Promise<string | undefined> {
   const program = readProgram('typescript', { ...texts, core });
   const theorem = THEOREMS.find((t) => t.name === (bug.theorem === 'STATIC' ? 'SAFE' : bug.theorem));
   assert.ok(theorem);
-  const actions = theorem.of === 'once' ? [undefined] : actionsOf(program);
-  for (const action of actions) {
+  for (const action of subjectsOf(theorem, program)) {
     if (bug.action !== undefined && action?.name !== bug.action) continue;
     try {
       // One round of instantiation proves the right core (see below), so one round has to fail for a wrong one.

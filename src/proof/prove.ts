@@ -7,8 +7,7 @@ import path from 'node:path';
 import { keyOf } from './question.ts';
 import { smtLib } from './smt.ts';
 import { forgetTerms } from './term.ts';
-import { actionsOf } from './setting.ts';
-import { THEOREMS } from './theorems.ts';
+import { THEOREMS, subjectsOf } from './theorems.ts';
 import type { Program } from './language.ts';
 import type { Goal, Question } from './question.ts';
 import type { Answer, Solve } from './solver.ts';
@@ -143,9 +142,6 @@ export async function proveOne(
 /** The questions there are: [theorem, action]. */
 export function questionsOf(program: Program): [theorem: Theorem, action: Action | undefined][] {
   return THEOREMS.flatMap((theorem) =>
-    (theorem.of === 'once' ? [undefined] : actionsOf(program)).map((action): [Theorem, Action | undefined] => [
-      theorem,
-      action,
-    ]),
+    subjectsOf(theorem, program).map((action): [Theorem, Action | undefined] => [theorem, action]),
   );
 }

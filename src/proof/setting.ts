@@ -29,6 +29,12 @@ export function actionsOf(program: Program): Action[] {
       return [...operations, { name: 'OTHER', fn, op: 'other' }];
     });
 }
+/** The functions of the specification that are asked about by themselves; those of the invariant are called by it. */
+export function specificationOf(program: Program): Action[] {
+  return [...program.functions.values()]
+    .filter((fn) => fn.file.name !== 'core.ts' && fn.exported && !fn.name.startsWith('inv_'))
+    .map((fn) => ({ name: fn.name, fn, op: undefined }));
+}
 /** An action on `state`, its other arguments unknown but for the operation's number. */
 export function argumentsOf({ fn, op }: Action, state: State): (Term | State)[] {
   return fn.parameters.map((name, i): Term | State => {
@@ -172,19 +178,19 @@ export class Setting {
 
   // ---- the action
   get caller(): Term {
-    const { fn } = this.#given;
+    const { fn } = this.given;
     if (fn.parameters.includes('p')) return wordVar('p');
     if (!this.program.functions.has(`domain_${fn.name}`)) {
       throw new Error(`spec.ts must say whose action ${fn.name} is (domain_${fn.name})`);
     }
     return this.spec(`domain_${fn.name}`);
   }
-  get #given(): Action {
+  get given(): Action {
     if (this.action === undefined) throw new Error('this theorem is about an action');
     return this.action;
   }
   run(before: State, label: string): { after: State; result: Term | undefined; execution: Execution } {
-    const { fn, op } = this.#given;
+    const { fn, op } = this.given;
     const after = before.copy();
     const execution = this.execution(label);
     if (op === 'other') {
@@ -192,25 +198,25 @@ export class Setting {
         this.q.assume(not(eq(wordVar('op'), word(number))));
       }
     }
-    const result = execution.call(fn.name, argumentsOf(this.#given, after));
+    const result = execution.call(fn.name, argumentsOf(this.given, after));
     this.q.assumeScans(execution);
     this.q.runs.push({ before, after });
     return { after, result, execution };
   }
   /** behaviour.ts says what the action does. */
   get isSpecified(): boolean {
-    return isSpecified(this.program, this.#given);
+    return isSpecified(this.program, this.given);
   }
   /** What behaviour.ts says of `name` (at `row`) after the action: the same as before, if nothing. */
   expected(name: string, before: State, row?: Term): Term {
-    const { name: action, fn } = this.#given;
+    const { name: action, fn } = this.given;
     const says = [`${action}_${name}`, `${fn.name}_${name}`].find((f) => this.program.functions.has(f));
     if (says !== undefined) return this.about(says, before, undefined, undefined, row);
     return row === undefined ? before.field(name) : before.cell(name, row);
   }
   /** The action's own parameter. */
   parameter(name: string): Term | undefined {
-    return this.#given.fn.parameters.includes(name) ? wordVar(name) : undefined;
+    return this.given.fn.parameters.includes(name) ? wordVar(name) : undefined;
   }
   /** Functions whose names begin so. */
   named(prefix: string): string[] {
@@ -237,7 +243,7 @@ export class Setting {
    * row (`i`), parameters of the action. All others are any number.
    */
   about(name: string, before: State, after?: State, result?: Term, row?: Term): Term {
-    const { fn, op } = this.#given;
+    const { fn, op } = this.given;
     const parameters = this.program.functions.get(name)?.parameters ?? [];
     const args = parameters.map((parameter, i): Term | State => {
       if (i === 0) return before;

@@ -1,6 +1,6 @@
 // The theorems, for every action of the core: for every state, caller, argument and plan. None names an operation: the
 // actions are read from the source, and what they are about from spec.ts and order.ts.
-import { Setting, isPlan, isUntouched, takesState } from './setting.ts';
+import { Setting, actionsOf, isPlan, isUntouched, specificationOf, takesState } from './setting.ts';
 import { State } from './state.ts';
 import { FALSE, TRUE, and, eq, implies, not, or, sle, slt, wordVar, word } from './term.ts';
 import type { Execution } from './execute.ts';
@@ -11,8 +11,8 @@ import type { Action } from './setting.ts';
 export interface Theorem {
   readonly name: string;
   readonly says: string;
-  /** 'action': one question for each; 'once': about boot or about spec.ts. */
-  readonly of: 'action' | 'once';
+  /** One question for each action, one about boot or all states, or one for each function of the specification. */
+  readonly of: 'action' | 'once' | 'specification';
   readonly ask: (program: Program, action?: Action) => Question;
 }
 
@@ -61,30 +61,33 @@ export const THEOREMS: readonly Theorem[] = [
       x.q.goal(t, or(accepted, eq(after.cell(t, i), before.cell(t, i))), true);
     }
   }),
-  once('SPEC-SAFE', 'the specification itself computes within the tables and within 32 bits', (x) => {
-    x.assumePlan();
-    const any = State.any(x.program, 'S', isPlan(x.program));
-    // What spec.ts says is said of any state, all else of one in which the invariant holds.
-    const [before, after] = [x.state('R'), x.state('N')];
-    for (const fn of x.program.functions.values()) {
-      if (fn.file.name === 'core.ts' || !fn.exported || fn.name.startsWith('inv_')) continue;
-      const execution = x.execution(fn.name);
-      const s = fn.file.name === 'spec.ts' ? any : before;
+  {
+    name: 'SPEC-SAFE',
+    says: 'the specification itself computes within the tables and within 32 bits',
+    of: 'specification',
+    ask: (program, action) => {
+      const x = new Setting(program, action);
+      const fn = x.given.fn;
+      x.assumePlan();
+      // What spec.ts says is said of any state, all else of one in which the invariant holds.
+      const s = fn.file.name === 'spec.ts' ? State.any(program, 'S', isPlan(program)) : x.state('R');
       const args = fn.parameters.map((name, i) => {
         if (i === 0 && takesState(fn)) return s;
-        return i === 1 && name.endsWith('after') ? after : wordVar(name);
+        return i === 1 && name.endsWith('after') ? x.state('N') : wordVar(name);
       });
       const table = fn.name.slice(fn.name.lastIndexOf('_') + 1);
       const row = args.at(-1);
       const isOfCell = /^(vis|see|may|blank)_/.test(fn.name) || fn.file.name === 'behaviour.ts';
-      const known = isOfCell && x.program.tables.has(table) && row !== undefined && !(row instanceof State);
+      if (isOfCell && program.tables.has(table) && row !== undefined && !(row instanceof State)) {
+        x.q.assume(x.q.inTable(table, row));
+      }
+      const execution = x.execution(fn.name);
       execution.call(fn.name, args);
       x.q.assumeScans(execution);
-      for (const { goal, what, where } of execution.obligations) {
-        x.q.goal(`${what}: ${where}`, known ? implies(x.q.inTable(table, row), goal) : goal, true);
-      }
-    }
-  }),
+      goalObligations(x.q, execution);
+      return x.q;
+    },
+  },
   ofAction('SAFE', 'every index in bounds, every sum exact in 32 bits, every path returns', (x, s) => {
     goalObligations(x.q, x.run(s, 'run').execution);
   }),
@@ -215,3 +218,9 @@ export const THEOREMS: readonly Theorem[] = [
     x.q.goal('flows', implies(x.spec('flows', after, a, b), x.spec('flows', s, a, b)));
   }),
 ];
+
+/** What a theorem is asked about; undefined: of nothing in particular. */
+export function subjectsOf(theorem: Theorem, program: Program): (Action | undefined)[] {
+  if (theorem.of === 'once') return [undefined];
+  return theorem.of === 'action' ? actionsOf(program) : specificationOf(program);
+}

@@ -7,8 +7,7 @@ import { sources } from './manifest.ts';
 import { readProgram } from './parse.ts';
 import { proveOne } from './prove.ts';
 import { solver } from './solver.ts';
-import { actionsOf } from './setting.ts';
-import { THEOREMS } from './theorems.ts';
+import { THEOREMS, subjectsOf } from './theorems.ts';
 import type { ChildProcess } from 'node:child_process';
 import type { Outcome } from './prove.ts';
 import type { SolverName } from './solver.ts';
@@ -45,7 +44,7 @@ async function work(job: Job): Promise<(asked: Asked) => Promise<Told>> {
   return async (asked) => {
     const theorem = THEOREMS.find((t) => t.name === asked.theorem);
     if (theorem === undefined) throw new Error(`no theorem ${asked.theorem}`);
-    const action = actionsOf(program).find((a) => a.name === asked.action);
+    const action = subjectsOf(theorem, program).find((a) => a?.name === asked.action);
     const { goals, failed, milliseconds, solving } = await proveOne(program, theorem, action, options);
     return { goals, failed, milliseconds, solving };
   };

@@ -154,8 +154,9 @@ export function blank_sampleData(_k: Kernel, _p: number, _row: number): boolean 
 }
 
 // ---- queues -----------------------------------------------------------------------------------------------------------
-/** The slot of the message at place `i` of port `c`, counted from the oldest. */
+/** The slot of the message at place `i` of port `c`, counted from the oldest; 0, if there is no such place. */
 export function slotInQueue(k: Kernel, c: number, i: number): number {
+  if (c < 0 || c >= k.nports || i < 0 || i > k.portCapacity[c]) return 0;
   const place = k.head[c] + i;
   return k.slotOf[c * MAX_DEPTH + (place < k.portCapacity[c] ? place : place - k.portCapacity[c])];
 }
