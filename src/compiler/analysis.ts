@@ -91,7 +91,7 @@ export class Analysis {
     if (known === undefined) {
       const intrinsic = INTRINSICS.get(name);
       if (intrinsic !== undefined) {
-        known = intrinsic.kind === 'store' || name === 'ecall' ? this.addressTaken : new Set();
+        known = intrinsic.kind === 'store' || name === 'storeFloat' || name === 'ecall' ? this.addressTaken : new Set();
       } else {
         known = this.writtenIn(this.unit.program.functions.get(name)?.body ?? []);
       }

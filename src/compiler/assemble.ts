@@ -270,6 +270,9 @@ function emitInstruction(asm: Assembler, i: Instruction): void {
   if (i.op === 'li') return asm.constant(i.rd, i.imm);
   if (i.op === 'la') return asm.address(i.rd, i.symbol, i.imm);
   if (i.op === 'copy') return asm.move(i.rd, a);
+  // Of a table of all of them: the offset is the number.
+  if (i.op === 'fld') return asm.op('fld', i.imm / 8, a, 0, i.imm);
+  if (i.op === 'fsd') return asm.op('fsd', 0, a, i.imm / 8, i.imm);
   if (!(i.op in FORMS)) throw new Error(`${i.op} among instructions`);
   const op = i.op as Mnemonic;
   const format: string = FORMS[op].format;

@@ -15,7 +15,9 @@ const FRAME = 4096;
 const BYTES_OF_DATA = 16 * 1024;
 
 /** What a partition's program may import beside its own files. */
-const OF_THE_SDK: ReadonlyMap<string, string> = new Map([['virtsec/sdk/bare', `${SOURCES}sdk/bare.ts`]]);
+const OF_THE_SDK: ReadonlyMap<string, string> = new Map(
+  ['bare', 'apex'].map((name) => [`virtsec/sdk/${name}`, `${SOURCES}sdk/${name}.ts`]),
+);
 /** Known to the compiler itself. */
 const INTRINSICS = /^virtsec\/sdk\/intrinsics$|\/intrinsics\.ts$/;
 const IMPORT = /^import\b[^'"]*['"]([^'"]+)['"]/gm;

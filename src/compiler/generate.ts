@@ -608,6 +608,13 @@ export class Generator extends Builder {
       effect(rd, [value], number);
       return rd;
     }
+    if (kind === 'float') {
+      const number = this.#constant(call.args[0]);
+      if (number === undefined || number < 0 || number > 31) throw this.refuse('the number of a register', call);
+      effect(-1, [this.register(this.#int(call.args[1]))], 8 * number);
+      if (op === 'fsd') this.written(this.analysis.addressTaken);
+      return undefined;
+    }
     const registers = call.args.map((a) => this.register(this.#int(a)));
     if (kind === 'r') return this.emit(op as Operation, registers);
     if (kind === 'load') {

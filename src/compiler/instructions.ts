@@ -45,6 +45,9 @@ export const FORMS = {
   sh: form('store', 0x23, 1),
   sw: form('store', 0x23, 2),
   sd: form('store', 0x23, 3),
+  // Their rd, or rs2, is a floating-point register.
+  fld: form('load', 0x07, 3),
+  fsd: form('store', 0x27, 3),
   addi: form('i', 0x13, 0),
   slti: form('i', 0x13, 2),
   sltiu: form('i', 0x13, 3),
@@ -212,7 +215,7 @@ export function decode(word: number): MachineInstruction | undefined {
 
 /** Assembly text, with the target's address for jumps. */
 export function disassemble(i: MachineInstruction, pc: number): string {
-  const [d, a, b] = [REGISTERS[i.rd], REGISTERS[i.rs1], REGISTERS[i.rs2]];
+  const [d, a, b] = [i.op === 'fld' ? `f${i.rd}` : REGISTERS[i.rd], REGISTERS[i.rs1], i.op === 'fsd' ? `f${i.rs2}` : REGISTERS[i.rs2]]; // prettier-ignore
   const to = (pc + i.imm).toString(16);
   switch (FORMS[i.op].format) {
     case 'r':

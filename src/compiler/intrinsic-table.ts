@@ -4,8 +4,11 @@ import type { Mnemonic } from './instructions.ts';
 
 export interface Intrinsic {
   readonly parameters: readonly string[];
-  /** `load`, `store`: at the address of the first argument. `r`: two registers. `system`: no operands. */
-  readonly kind: 'load' | 'store' | 'r' | 'csr' | 'system' | 'special';
+  /**
+   * `load`, `store`: at the address of the first argument. `r`: two registers. `float`: a floating-point register, by its constant
+   * number, and where the table of all of them begins. `system`: no operands.
+   */
+  readonly kind: 'load' | 'store' | 'r' | 'csr' | 'float' | 'system' | 'special';
   readonly op?: Mnemonic;
   readonly result: boolean;
   /** The first argument is a literal text. */
@@ -54,6 +57,8 @@ export const INTRINSICS: ReadonlyMap<string, Intrinsic> = new Map(
     csrWrite: csr('csrrw', false),
     csrSet: csr('csrrs', false),
     csrClear: csr('csrrc', false),
+    loadFloat: { parameters: ['n', 'at'], kind: 'float', op: 'fld', result: false },
+    storeFloat: { parameters: ['n', 'at'], kind: 'float', op: 'fsd', result: false },
     fence: system('fence'),
     fenceInstructions: system('fencei'),
     fenceTranslations: system('sfence'),

@@ -15,6 +15,9 @@ export interface Platform {
   readCsr(csr: number): bigint;
   writeCsr(csr: number, value: bigint): void;
   ecall(operation: number, a0: number, a1: number, a2: number): number;
+  /** f0 to f31, as bits. */
+  readFloat?(n: number): bigint;
+  writeFloat?(n: number, bits: bigint): void;
   /** Fences, WFI: the instruction's name. */
   system(instruction: string): void;
   /** Address of a literal text, of a name in the image, of a table. */
@@ -78,6 +81,12 @@ export const csrSet = (csr: number, value: Word): void =>
   here().writeCsr(csr, unsigned(here().readCsr(csr)) | unsigned(value));
 export const csrClear = (csr: number, value: Word): void =>
   here().writeCsr(csr, unsigned(here().readCsr(csr)) & ~unsigned(value));
+
+// ---- floating-point registers: the number is a constant, and register n lies 8 n bytes behind `at`
+export const loadFloat = (n: number, at: Word): void =>
+  here().writeFloat?.(n, here().load(unsigned(at) + BigInt(8 * n), 8));
+export const storeFloat = (n: number, at: Word): void =>
+  here().store(unsigned(at) + BigInt(8 * n), 8, here().readFloat?.(n) ?? 0n);
 
 // ---- system
 export const fence = (): void => here().system('fence');

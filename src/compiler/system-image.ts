@@ -155,6 +155,15 @@ function trapStubs(asm: Assembler, stateBytes: number): void {
   for (let r = 1; r < 32; r++) if (r !== A0) asm.load(r, A0, r * 8);
   asm.load(A0, A0, A0 * 8);
   asm.op('mret', 0);
+  // While the supervisor asks whether the hart has a register: the next instruction, and mcause says that it has not.
+  asm.align(4);
+  asm.label('stub.absent');
+  asm.op('csrrw', ZERO, t0, 0, CSR.mscratch);
+  asm.op('csrrs', t0, ZERO, 0, CSR.mepc);
+  asm.imm('addi', t0, t0, 4);
+  asm.op('csrrw', ZERO, t0, 0, CSR.mepc);
+  asm.op('csrrs', t0, ZERO, 0, CSR.mscratch);
+  asm.op('mret', 0);
   asm.align(4);
   asm.label('stub.trapInKernel');
   asm.address(GP, 'state', GP_OFFSET);

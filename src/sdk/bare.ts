@@ -1,14 +1,16 @@
 // virtsec/sdk/bare: what a partition's program in the subset of the language sees (docs/compiler.md). The same source is
-// machine code of its own on bare metal, and TypeScript on a workstation. Messages lie in the partition's message page: `put`
-// before a call that sends, `got` after one that has received.
+// machine code of its own on bare metal, and TypeScript on the hosted kernel (sdk/app/bare.ts has these names there, but for those of
+// drivers). Messages lie in the partition's message page: `put` before a call that sends, `got` after one that has received.
 import {
   add64,
+  divu64,
   ecall,
   fence,
   load32,
   load64,
   load8,
   low,
+  shiftLeft64,
   store32,
   store8,
   symbol,
@@ -18,6 +20,8 @@ import type { Word } from '../compiler/intrinsics.ts';
 
 // ---- operations and results (docs/design/core.md)
 export const OP_EXIT = 3;
+export const OP_SHUTDOWN = 5;
+export const OP_LOG = 6;
 export const OP_TIME = 7;
 export const OP_WAIT = 8;
 export const OP_SEND = 10;
@@ -31,7 +35,11 @@ export const OP_CALL = 17;
 export const OP_FETCH = 18;
 export const OP_REPLY = 19;
 export const OP_SET_MODE = 21;
+export const OP_START = 22;
+export const OP_STOP = 23;
+export const OP_RESTART = 24;
 export const OP_RAISE = 25;
+export const OP_FAULTS = 26;
 export const OP_BEAT = 27;
 export const OP_AUDIT = 28;
 export const OK = 0;
@@ -44,6 +52,9 @@ export const E_BUSY = -13;
 export const E_LATE = -14;
 /** The longest wait, in ticks. */
 export const FOREVER = 0x3fff_ffff;
+/** In ticks. */
+export const MILLISECOND = 100;
+export const MESSAGE_BYTES = 1024;
 
 /** Where result words begin in the message page; a message follows four of them. */
 const RESULTS = 1024;
@@ -55,6 +66,40 @@ export function put(index: number, value: number): void {
 }
 export function putByte(index: number, value: number): void {
   store8(add64(symbol('page'), word(index)), value);
+}
+/** A literal text from byte `at` of the message to be sent on; gives the byte behind it. */
+export function putText(at: number, text: Word): number {
+  for (let i = at; i < MESSAGE_BYTES; i++) {
+    const byte = load8(add64(text, word(i - at)));
+    if (byte === 0) return i;
+    putByte(i, byte);
+  }
+  return MESSAGE_BYTES;
+}
+const BASE = 10;
+/** Digits of 2^31. */
+const MOST_DIGITS = 10;
+const ZERO_DIGIT = 48;
+const MINUS = 45;
+/** The same in decimal; up to 11 bytes. */
+export function putNumber(at: number, value: number): number {
+  const sign = value < 0 ? 1 : 0;
+  // Of both signs the negative one reaches as far as the other.
+  let rest = value < 0 ? value : 0 - value;
+  let digits = 1;
+  for (let i = 1; i < MOST_DIGITS; i++) {
+    rest = (rest / BASE) | 0;
+    if (rest !== 0) digits = i + 1;
+  }
+  const end = at + sign + digits;
+  if (sign === 1) putByte(at, MINUS);
+  rest = value < 0 ? value : 0 - value;
+  for (let i = 0; i < digits; i++) {
+    const next = (rest / BASE) | 0;
+    putByte(end - 1 - i, ZERO_DIGIT - (rest - next * BASE));
+    rest = next;
+  }
+  return end;
 }
 /** Word `index` of the message that came. */
 export function got(index: number): number {
@@ -74,6 +119,10 @@ export function send(handle: number, bytes: number, wait: number): number {
 }
 export function receive(handle: number, wait: number): number {
   return ecall(OP_RECEIVE, handle, wait, 0);
+}
+/** Result words 0 and 1 by kind of port (docs/design/core.md, STATUS). */
+export function status(handle: number): number {
+  return ecall(OP_STATUS, handle, 0, 0);
 }
 export function write(handle: number, bytes: number): number {
   return ecall(OP_WRITE, handle, bytes, 0);
@@ -110,21 +159,65 @@ export function time(): number {
   ecall(OP_TIME, 0, 0, 0);
   return resultWord(1);
 }
+const TIME_BITS = 30;
+/** Since the system started. */
+export function milliseconds(): number {
+  ecall(OP_TIME, 0, 0, 0);
+  const ticks = add64(shiftLeft64(word(resultWord(0)), TIME_BITS), word(resultWord(1)));
+  return low(divu64(ticks, word(MILLISECOND)));
+}
+/** So many ticks, whatever comes meanwhile. */
+export function sleep(ticks: number): void {
+  const start = time();
+  for (let round = 0; round < FOREVER; round++) {
+    const passed = (time() - start) & FOREVER;
+    if (passed >= ticks) return;
+    wait(ticks - passed);
+  }
+}
 export function beat(): number {
   return ecall(OP_BEAT, 0, 0, 0);
 }
-export function raise(code: number): number {
-  return ecall(OP_RAISE, code, 0, 0);
+const FIRST_OF_APPLICATION = 8;
+/** A fault of its own, 0 to 7: the health monitor decides. */
+export function raise(fault: number): number {
+  return ecall(OP_RAISE, FIRST_OF_APPLICATION + fault, 0, 0);
 }
+const ALL_FAULTS = 0xffff;
+/** Takes the faults that the plan gives to the partition itself: a bit for each number, its own from bit 8 on. */
+export function faults(): number {
+  ecall(OP_FAULTS, ALL_FAULTS, 0, 0);
+  return resultWord(0);
+}
+/** port('mode:NAME'), from the next major frame on. */
 export function setMode(mode: number): number {
   return ecall(OP_SET_MODE, mode, 0, 0);
 }
-/** Faults, restarts and illegal calls of a partition: result words 0, 1 and 2. */
+/** Faults, restarts and illegal calls of port('partition:NAME'): result words 0, 1 and 2. */
 export function audit(partition: number): number {
   return ecall(OP_AUDIT, partition, 0, 0);
 }
 export function exit(status: number): number {
   return ecall(OP_EXIT, status, 0, 0);
+}
+/** A line for the system's log. */
+export function log(bytes: number): number {
+  return ecall(OP_LOG, bytes, 0, 0);
+}
+/** Ends the system; needs `may: { shut-down: true }`. */
+export function shutDown(): number {
+  return ecall(OP_SHUTDOWN, 0, 0, 0);
+}
+
+// ---- whom this partition manages: port('NAME') of the partition
+export function start(handle: number): number {
+  return ecall(OP_START, handle, 0, 0);
+}
+export function stop(handle: number): number {
+  return ecall(OP_STOP, handle, 0, 0);
+}
+export function restart(handle: number): number {
+  return ecall(OP_RESTART, handle, 0, 0);
 }
 
 // ---- streams: `stream` is the number of a channel among this partition's streams, below port('streams'). Of each the image has a

@@ -19,28 +19,59 @@ import {
   csrSet,
   csrWrite,
   load64,
+  loadFloat,
   or64,
   store64,
+  storeFloat,
+  symbol,
   word,
 } from '../../compiler/intrinsics.ts';
 import type { Word } from '../../compiler/intrinsics.ts';
 
 // ---- control and status registers (Privileged ISA, tables 2.1 to 2.6)
+const FCSR = 0x003;
 const SCOUNTEREN = 0x106;
 const STVEC = 0x105;
+const SENVCFG = 0x10a;
 const SSCRATCH = 0x140;
 const SEPC = 0x141;
 const SCAUSE = 0x142;
 const STVAL = 0x143;
 const SATP = 0x180;
 export const MSTATUS = 0x300;
+const MISA = 0x301;
 const MEDELEG = 0x302;
 const MIDELEG = 0x303;
 export const MIE = 0x304;
+const MTVEC = 0x305;
 export const MCOUNTEREN = 0x306;
+const MENVCFG = 0x30a;
 export const MCAUSE = 0x342;
 export const MTVAL = 0x343;
 const MIP = 0x344;
+// Of the hypervisor extension, which no guest is offered: what its S-mode could keep there is cleared for the next one.
+const HSTATUS = 0x600;
+const HEDELEG = 0x602;
+const HIDELEG = 0x603;
+const HIE = 0x604;
+const HTIMEDELTA = 0x605;
+const HCOUNTEREN = 0x606;
+const HGEIE = 0x607;
+const HENVCFG = 0x60a;
+const HTVAL = 0x643;
+const HVIP = 0x645;
+const HTINST = 0x64a;
+const HGATP = 0x680;
+const VSSTATUS = 0x200;
+const VSTVEC = 0x205;
+const VSSCRATCH = 0x240;
+const VSEPC = 0x241;
+const VSCAUSE = 0x242;
+const VSTVAL = 0x243;
+const VSATP = 0x280;
+/** misa. */
+const EXTENSION_H = 0x80;
+const EXTENSION_V = 0x20_0000;
 const SSIP = 0x2;
 const STIP = 0x20;
 const SEIP = 0x200;
@@ -53,6 +84,8 @@ const STATUS_SIE = 0x2;
 const STATUS_SPIE = 0x20;
 const STATUS_SPP = 0x100;
 const STATUS_MPP = 0x1800;
+/** mstatus.FS: what is not 0 lets us use the registers. */
+const STATUS_FS = 0x6000;
 /** All exceptions but access faults, which are devices or attacks, and the call of S-mode, which is SBI's. */
 const TO_GUEST = 0xb15d;
 const COUNTERS = 7;
@@ -71,6 +104,8 @@ const SET_EXTERNAL = 8;
 const CLEAR_EXTERNAL = 16;
 /** VCPU_RUN's result beside the causes of exceptions: something has come for the partition. */
 const CAUSE_WAKE = -1;
+/** The system ends: the VMM passes on what it has, and says EXIT. */
+const CAUSE_END = -2;
 
 /** Saved registers of a guest, 64 bits each. */
 const S_STATUS = 0;
@@ -84,13 +119,21 @@ const S_PC = 56;
 const S_CAUSE = 64;
 const S_VALUE = 72;
 const S_COUNTERS = 80;
-const SAVED_BYTES = 96;
-export const SAVED_WORDS = MAX_PARTITIONS * 24;
+const S_ENVIRONMENT = 88;
+const S_FCSR = 96;
+/** f0 to f31. */
+const S_FLOATS = 104;
+const SAVED_BYTES = 360;
+const SAVED_EACH = 90;
+export const SAVED_WORDS = MAX_PARTITIONS * SAVED_EACH;
 const NO_GUEST = -1;
 
 export class Guests {
   /** The guest whose supervisor registers the hart holds; -1: none. */
   resident = 0;
+  /** Whether the hart has senvcfg, and the hypervisor extension. */
+  hasEnvironment = 0;
+  hasHypervisor = 0;
   /** Whether the guest itself is what traps now. */
   isGuest = 0;
   /** 1: the partition's guest goes on in its next window, else its VMM. */
@@ -111,8 +154,26 @@ function kept(g: Guests, p: number, at: number): Word {
   return load64(add64(savedOf(g, p), word(at)));
 }
 
+/** Whether the hart has senvcfg and menvcfg (Privileged ISA 1.12): a trap here says that it has not. */
+function hasEnvironmentRegisters(): boolean {
+  const vector = csrRead(MTVEC);
+  csrWrite(MTVEC, symbol('stub.absent'));
+  csrWrite(MCAUSE, word(0));
+  // No timer and no cache operation that we do not know of.
+  csrWrite(MENVCFG, word(0));
+  csrWrite(SENVCFG, word(0));
+  csrWrite(MTVEC, vector);
+  return csrRead(MCAUSE) === word(0);
+}
+/** What guests could keep for one another and is not switched: false if the hart has it and it cannot be switched off. */
+export function guestsCanBeApart(): boolean {
+  csrClear(MISA, word(EXTENSION_V));
+  return and64(csrRead(MISA), word(EXTENSION_V)) === word(0);
+}
 export function prepareGuests(g: Guests): void {
   g.resident = NO_GUEST;
+  g.hasEnvironment = hasEnvironmentRegisters() ? 1 : 0;
+  g.hasHypervisor = and64(csrRead(MISA), word(EXTENSION_H)) === word(0) ? 0 : 1;
   csrWrite(SATP, word(0));
   csrWrite(MEDELEG, word(0));
   csrWrite(MIDELEG, word(0));
@@ -126,9 +187,104 @@ export function resetGuest(g: Guests, p: number): void {
   if (g.resident === p) g.resident = NO_GUEST;
 }
 
-/** The supervisor registers of another guest, or of one that begins: nothing of the one before remains. */
+// All of them at every change of guests: whether the guest has written any, mstatus.FS does not say, because the guest writes it.
+function keepFloats(g: Guests, p: number): void {
+  const at = add64(savedOf(g, p), word(S_FLOATS));
+  storeFloat(0, at);
+  storeFloat(1, at);
+  storeFloat(2, at);
+  storeFloat(3, at);
+  storeFloat(4, at);
+  storeFloat(5, at);
+  storeFloat(6, at);
+  storeFloat(7, at);
+  storeFloat(8, at);
+  storeFloat(9, at);
+  storeFloat(10, at);
+  storeFloat(11, at);
+  storeFloat(12, at);
+  storeFloat(13, at);
+  storeFloat(14, at);
+  storeFloat(15, at);
+  storeFloat(16, at);
+  storeFloat(17, at);
+  storeFloat(18, at);
+  storeFloat(19, at);
+  storeFloat(20, at);
+  storeFloat(21, at);
+  storeFloat(22, at);
+  storeFloat(23, at);
+  storeFloat(24, at);
+  storeFloat(25, at);
+  storeFloat(26, at);
+  storeFloat(27, at);
+  storeFloat(28, at);
+  storeFloat(29, at);
+  storeFloat(30, at);
+  storeFloat(31, at);
+  keep(g, p, S_FCSR, csrRead(FCSR));
+}
+function giveFloats(g: Guests, p: number): void {
+  const at = add64(savedOf(g, p), word(S_FLOATS));
+  loadFloat(0, at);
+  loadFloat(1, at);
+  loadFloat(2, at);
+  loadFloat(3, at);
+  loadFloat(4, at);
+  loadFloat(5, at);
+  loadFloat(6, at);
+  loadFloat(7, at);
+  loadFloat(8, at);
+  loadFloat(9, at);
+  loadFloat(10, at);
+  loadFloat(11, at);
+  loadFloat(12, at);
+  loadFloat(13, at);
+  loadFloat(14, at);
+  loadFloat(15, at);
+  loadFloat(16, at);
+  loadFloat(17, at);
+  loadFloat(18, at);
+  loadFloat(19, at);
+  loadFloat(20, at);
+  loadFloat(21, at);
+  loadFloat(22, at);
+  loadFloat(23, at);
+  loadFloat(24, at);
+  loadFloat(25, at);
+  loadFloat(26, at);
+  loadFloat(27, at);
+  loadFloat(28, at);
+  loadFloat(29, at);
+  loadFloat(30, at);
+  loadFloat(31, at);
+  csrWrite(FCSR, kept(g, p, S_FCSR));
+}
+function clearHypervisor(): void {
+  csrWrite(HSTATUS, word(0));
+  csrWrite(HEDELEG, word(0));
+  csrWrite(HIDELEG, word(0));
+  csrWrite(HIE, word(0));
+  csrWrite(HTIMEDELTA, word(0));
+  csrWrite(HCOUNTEREN, word(0));
+  csrWrite(HGEIE, word(0));
+  csrWrite(HENVCFG, word(0));
+  csrWrite(HTVAL, word(0));
+  csrWrite(HVIP, word(0));
+  csrWrite(HTINST, word(0));
+  csrWrite(HGATP, word(0));
+  csrWrite(VSSTATUS, word(0));
+  csrWrite(VSTVEC, word(0));
+  csrWrite(VSSCRATCH, word(0));
+  csrWrite(VSEPC, word(0));
+  csrWrite(VSCAUSE, word(0));
+  csrWrite(VSTVAL, word(0));
+  csrWrite(VSATP, word(0));
+}
+/** The registers of another guest, or of one that begins: nothing of the one before remains. */
 function makeResident(g: Guests, p: number): void {
   const old = g.resident;
+  csrSet(MSTATUS, word(STATUS_FS));
   if (old >= 0) {
     keep(g, old, S_VECTOR, csrRead(STVEC));
     keep(g, old, S_SCRATCH, csrRead(SSCRATCH));
@@ -137,7 +293,12 @@ function makeResident(g: Guests, p: number): void {
     keep(g, old, S_VALUE, csrRead(STVAL));
     keep(g, old, S_COUNTERS, csrRead(SCOUNTEREN));
     keep(g, old, S_PENDING, and64(csrRead(MIP), word(SUPERVISOR_INTERRUPTS)));
+    if (g.hasEnvironment === 1) keep(g, old, S_ENVIRONMENT, csrRead(SENVCFG));
+    keepFloats(g, old);
   }
+  if (g.hasEnvironment === 1) csrWrite(SENVCFG, kept(g, p, S_ENVIRONMENT));
+  if (g.hasHypervisor === 1) clearHypervisor();
+  giveFloats(g, p);
   csrWrite(STVEC, kept(g, p, S_VECTOR));
   csrWrite(SSCRATCH, kept(g, p, S_SCRATCH));
   csrWrite(SEPC, kept(g, p, S_PC));
@@ -172,6 +333,8 @@ export function leaveGuest(r: Regions, g: Guests, p: number): void {
   csrWrite(MIDELEG, word(0));
   csrWrite(MIE, word(MACHINE_TIMER));
   csrWrite(MCOUNTEREN, word(0));
+  // hstatus.HU would let a program of U-mode load through the guest's tables.
+  if (g.hasHypervisor === 1) csrWrite(HSTATUS, word(0));
   confineGuest(r, p, false);
   g.isGuest = 0;
 }
@@ -183,9 +346,9 @@ export function tellVmm(r: Regions, g: Guests, p: number): void {
   store64(add64(page, word(V_SATP)), kept(g, p, S_TABLE));
   g.guestRuns[p] = 0;
 }
-export function wakeVmm(g: Guests, p: number): number {
+export function wakeVmm(g: Guests, p: number, isEnding: boolean): number {
   g.guestRuns[p] = 0;
-  return CAUSE_WAKE;
+  return isEnding ? CAUSE_END : CAUSE_WAKE;
 }
 
 /** The guest's timer, when it is due: a pending interrupt. */

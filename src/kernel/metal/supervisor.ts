@@ -10,6 +10,7 @@ import {
   E_BUDGET,
   E_RETRY,
   FAULT_TRAP,
+  FX_END,
   FX_KILL,
   FX_WAKE,
   MAX_PARTITIONS,
@@ -66,6 +67,7 @@ import {
   MTVAL,
   beforeTimer,
   enterGuest,
+  guestsCanBeApart,
   leaveGuest,
   prepareGuests,
   resetGuest,
@@ -136,6 +138,9 @@ export class Supervisor {
   confined = 0;
   /** The background partition that was last in a window of nobody's. */
   lastBackground = 0;
+  /** When its turn began, in ticks, and whether the kernel is still at work for it (loading, wiping). */
+  turnBegun = 0;
+  isWorking = 0;
   /** Frames since the end of the system was told. */
   grace = 0;
   ending = 0;
@@ -207,8 +212,8 @@ function carryOut(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): v
     // Nothing of it runs while we do: it is dead for certain. What is left of it is overwritten before it lives again.
     startLoading(r, p);
     stopped(k, p);
-  } else if ((effects & FX_WAKE) !== 0 && g.guestRuns[p] === 1) {
-    setRegister(s, p, A0, word(wakeVmm(g, p)));
+  } else if ((effects & (FX_WAKE | FX_END)) !== 0 && g.guestRuns[p] === 1) {
+    setRegister(s, p, A0, word(wakeVmm(g, p, s.ending === 1)));
   }
 }
 
@@ -297,6 +302,8 @@ function hasWork(k: Kernel, p: number): boolean {
   if (state === P_READY || state === P_LOADING) return rest(k, p) <= 1;
   return state !== P_HALTED;
 }
+/** Ticks of a background partition's turn. */
+const TURN = 100;
 /** The next background partition, in turn, that could go on. */
 function nextBackground(k: Kernel, s: Supervisor): number {
   for (let i = 1; i < MAX_PARTITIONS + 1; i++) {
@@ -305,6 +312,13 @@ function nextBackground(k: Kernel, s: Supervisor): number {
     if (turn < k.np && k.background[turn] === 1 && hasWork(k, turn)) return turn;
   }
   return NOBODY;
+}
+/** Whose turn it is in a window of nobody's: kernel's work for a partition that begins anew has the whole of it. */
+function turnInBackground(k: Kernel, s: Supervisor): number {
+  const spent = k.timeLo - s.turnBegun;
+  if (s.isWorking === 1 && spent >= 0 && spent < TURN) return s.lastBackground;
+  s.turnBegun = k.timeLo;
+  return nextBackground(k, s);
 }
 /** Ticks until one of the background partitions may go on by itself. */
 function restOfBackground(k: Kernel): number {
@@ -319,8 +333,6 @@ function restOfBackground(k: Kernel): number {
 }
 
 const MAX_ROUNDS = 1 << 30;
-/** Ticks of a background partition's turn. */
-const TURN = 100;
 /**
  * Chooses what runs next and returns its register frame. Whoever owns the window and cannot run leaves the hart idle: its time is
  * given to nobody. In windows of nobody's the background partitions take turns.
@@ -331,10 +343,13 @@ function giveHart(k: Kernel, r: Regions, g: Guests, s: Supervisor): Word {
     takeSwitch(k, 0);
     if (isOver(k, s)) powerOff(k.status);
     const owner = k.winPart[k.curWin[0]];
-    const p = owner >= 0 ? owner : nextBackground(k, s);
+    const p = owner >= 0 ? owner : turnInBackground(k, s);
     if (p >= 0) {
-      if (owner < 0) s.lastBackground = p;
       const more = serve(k, r, g, s, p);
+      if (owner < 0) {
+        s.lastBackground = p;
+        s.isWorking = more ? 1 : 0;
+      }
       if (isRunnable(k, p)) {
         arm(k, s, owner < 0 ? TURN : FOREVER);
         return resume(r, g, s, p);
@@ -399,6 +414,10 @@ export function handle(k: Kernel, r: Regions, g: Guests, s: Supervisor): Word {
   if (cause === word(CAUSE_CALL)) {
     // VCPU_RUN: all other calls are answered.
     setRegister(s, p, PC, add64(register(s, p, PC), word(CALL_BYTES)));
+    if (s.ending === 1) {
+      setRegister(s, p, A0, word(wakeVmm(g, p, true)));
+      return giveHart(k, r, g, s);
+    }
     vcpuRun(r, g, p, low(register(s, p, A0)));
     if (goesOn(k, p)) return resumeGuest(r, g, s, p);
   } else if (!isTimer(cause)) {
@@ -468,6 +487,7 @@ export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, s: Supervis
   if (!layoutIsSound(k, r, low(shiftRight64(symbol('kernelEnd'), FRAME_SHIFT))))
     refuse(text('the layout is not sound'));
   preparePmp(k, r);
+  if (!guestsCanBeApart()) refuse(text('the hart has vector registers, which are not switched'));
   prepareGuests(g);
   s.confined = NOBODY;
   store64(addressOf(s.times), add64(mtime(), word(s.period)));

@@ -37,8 +37,9 @@ const V_TIMER = 35;
 const SET_TIMER = 1;
 const REFLECT = 2;
 const SET_SOFTWARE = 4;
-/** Results of VCPU_RUN: a cause of Privileged ISA table 3.6; -1: something came for this partition. */
+/** Results of VCPU_RUN: a cause of Privileged ISA table 3.6; -1: something came for this partition; -2: the system ends. */
 const CAUSE_WAKE = -1;
+const CAUSE_END = -2;
 const CAUSE_LOAD_ACCESS = 5;
 const CAUSE_STORE_ACCESS = 7;
 const CAUSE_SUPERVISOR_CALL = 9;
@@ -191,7 +192,10 @@ export function main(s: Vmm, u: Serial, _restarts: number, _startKind: number): 
     if (cause === CAUSE_SUPERVISOR_CALL) flags = supervisorCall(u);
     else if (cause === CAUSE_LOAD_ACCESS || cause === CAUSE_STORE_ACCESS) flags = access(s, u);
     else if (cause === CAUSE_WAKE) flush(u);
-    else flags = REFLECT;
+    else if (cause === CAUSE_END) {
+      flush(u);
+      exit(0);
+    } else flags = REFLECT;
   }
   return FAILURE;
 }
