@@ -16,7 +16,7 @@ const encoder = new TextEncoder();
 /** Memory of the board in MiB, at least; more where the system needs it. */
 const LEAST_RAM = 64;
 /** Options of `run` that speak of things that the bare board does not have, or not yet. */
-const TAKEN = ['metal', 'on', 'until', 'expect', 'send', 'timeout', 'json'];
+const TAKEN = ['metal', 'on', 'until', 'expect', 'send', 'timeout', 'json', 'unproved-core'];
 
 interface End {
   readonly status: ExitStatus;
@@ -38,7 +38,7 @@ export async function runOnMetal(command: Command, call: Call, io: Io, options: 
   if (on !== 'virtsec' && on !== 'qemu') throw usageFailure(command, `--on: \`${on}\` is neither virtsec nor qemu`);
   const file = findDescription('run', call.words[0]);
   const description = checkedDescription(await readDescriptionFile(file));
-  const image = await bareImage(description, dirname(file), io);
+  const image = await bareImage(description, dirname(file), io, call.has('unproved-core'));
   const echo = call.has('json') ? () => {} : (text: string) => io.out(text);
   const ram = Math.max(LEAST_RAM, 2 * Math.ceil(image.ram / 2 ** 21));
   const limits = { ram, seconds: options.timeout, script: new Script(options) };

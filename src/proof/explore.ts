@@ -229,7 +229,7 @@ export function randomPlan(code: Code, pick: (n: number) => number): Kernel {
 export interface Step {
   readonly action: Action;
   readonly args: ReadonlyMap<string, number>;
-  /** Copies, if wanted; else the state of the run itself, which goes on. */
+  /** Copies, if wanted (of one another too, where nothing changed); else the state of the run itself, which goes on. */
   readonly before: Kernel;
   readonly after: Kernel;
   readonly result: unknown;
@@ -237,6 +237,8 @@ export interface Step {
 
 /** Actions of a run. */
 const STEPS = 120;
+/** Rows of a table of which it is also asked whether they should have changed: random plans are small. */
+const LOOKED_AT = 12;
 
 /** Operations on an object behind a handle of this kind. */
 const USES: Readonly<Record<string, readonly string[]>> = {
@@ -274,6 +276,20 @@ function use(code: Code, k: Kernel, pick: (n: number) => number): { p: number; h
   return names && { p, h, name: names[pick(names.length)] };
 }
 
+/** A copy that has in common with an older one the tables in which nothing has changed. */
+function copyOf(k: Kernel, older: Kernel = {}): Kernel {
+  const copy: Kernel = {};
+  for (const [name, value] of Object.entries(k)) {
+    const was = older[name];
+    const isSame =
+      value instanceof Int32Array &&
+      was instanceof Int32Array &&
+      Buffer.compare(Buffer.from(value.buffer), Buffer.from(was.buffer)) === 0;
+    copy[name] = isSame ? was : value instanceof Int32Array ? value.slice() : value;
+  }
+  return copy;
+}
+
 /** Runs of so many actions each. */
 export function* explore(program: Program, code: Code, runs: number, seed: number, copies = true): Generator<Step> {
   const pick = random(seed);
@@ -286,6 +302,7 @@ export function* explore(program: Program, code: Code, runs: number, seed: numbe
     at(k, 'inp').forEach((_, w, inp) => {
       inp[w] = pick(1000);
     });
+    let before = copies ? copyOf(k) : k;
     for (let i = 0; i < STEPS; i++) {
       // Most of the time operations; partitions come up again, and the system does not end soon.
       const favourite = ['loaded', 'loaded', 'stopped', 'stopped', 'work', 'work', 'tick', 'RESULT'][pick(24)];
@@ -304,11 +321,61 @@ export function* explore(program: Program, code: Code, runs: number, seed: numbe
           return [name, [0, 0, 0, 1, 1, 2, 3, 4, 8, 9, -1, 5000][pick(12)]];
         }),
       );
-      const before = copies ? structuredClone(k) : k;
       const result = code[action.fn.name](k, ...args.values());
-      yield { action, args, before, after: copies ? structuredClone(k) : k, result };
+      const after = copies ? copyOf(k, before) : k;
+      yield { action, args, before, after, result };
+      before = after;
     }
   }
+}
+
+/** What behaviour.ts has a word on, of one action: by name, the function and its parameters behind the state. */
+type Sayings = ReadonlyMap<string, { readonly fn: string; readonly parameters: readonly string[] }>;
+const sayings = new WeakMap<Program, Map<Action, Sayings>>();
+function sayingsOf(program: Program, action: Action): Sayings {
+  const known = sayings.get(program) ?? new Map<Action, Sayings>();
+  sayings.set(program, known);
+  let found = known.get(action);
+  if (found === undefined) {
+    found = new Map(
+      ['result', ...program.fields.keys(), ...program.tables.keys()].flatMap((name) => {
+        const fn = [`${action.name}_${name}`, `${action.fn.name}_${name}`].find((f) => program.functions.has(f));
+        if (fn === undefined) return [];
+        const parameters = (program.functions.get(fn)?.parameters ?? []).slice(1).map((p) => p.replace(/^_/, ''));
+        return [[name, { fn, parameters }]];
+      }),
+    );
+    known.set(action, found);
+  }
+  return found;
+}
+
+/** In a step of a run: what behaviour.ts says otherwise than it is, as `name` or `name[row]`. */
+export function differences(program: Program, code: Code, { action, args, before, after, result }: Step): string[] {
+  const found: string[] = [];
+  const all = sayingsOf(program, action);
+  const said = (name: string, row?: number): unknown => {
+    const says = all.get(name);
+    return says && code[says.fn](before, ...says.parameters.map((p) => (p === 'i' ? row : args.get(p))));
+  };
+  if (result !== undefined && said('result') !== result) found.push('result');
+  for (const [name, was] of Object.entries(before)) {
+    const now = after[name];
+    if (typeof was === 'number' || typeof now === 'number') {
+      if ((said(name) ?? was) !== now) found.push(name);
+      continue;
+    }
+    // Of `out` only what goes out.
+    const isOut = name === 'out';
+    if (was === now && !isOut && !all.has(name)) continue;
+    const rows = isOut ? Number(after['outN']) : was === now ? LOOKED_AT : was.length;
+    for (let row = 0; row < rows; row++) {
+      // Rows that stay as they were are looked at where there are few.
+      if (was[row] === now[row] && row >= LOOKED_AT && !isOut) continue;
+      if ((said(name, row) ?? was[row]) !== now[row]) found.push(`${name}[${row}]`);
+    }
+  }
+  return found;
 }
 
 /** The constants among which an action's result chooses. */

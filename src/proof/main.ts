@@ -9,7 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { boundOf } from './bound.ts';
 import { cover } from './explore.ts';
-import { FOLDER, MANIFEST, ROOT, agreedProgram, builtCore, sha256, sources } from './manifest.ts';
+import { FOLDER, MANIFEST, ROOT, agreedProgram, built, sha256, sources } from './manifest.ts';
 import { questionsOf } from './prove.ts';
 import { solver } from './solver.ts';
 import { load, tell } from './story.ts';
@@ -80,7 +80,7 @@ function writeManifest(texts: Sources, program: Program, outcomes: readonly Outc
       'spec.ts': sha256(texts.spec),
       'order.ts': sha256(texts.order),
       'behaviour.ts': sha256(texts.behaviour),
-      'core.js': sha256(builtCore(texts)),
+      ...Object.fromEntries(Object.entries(built(texts)).map(([file, text]) => [file, sha256(text)])),
     },
     theorems: Object.fromEntries(outcomes.map((o) => [o.theorem.name, count(o.theorem.name)])),
     unspecified: actionsOf(program)

@@ -1,13 +1,10 @@
-// What was proved of which core: src/kernel/core/proved.json, written by `npm run prove` and read by `virtsec version`.
+// What was proved of which core: src/kernel/core/proved.json, written by `npm run prove` and read by `virtsec version` and the kernel (kernel/proved-core.ts).
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parse as acorn } from 'acorn';
-import { lower } from './lower.ts';
 import { readProgram } from './parse.ts';
-import type { RawNode } from './lower.ts';
 import type { Program } from './language.ts';
 import type { FrontEnd, Sources } from './parse.ts';
 
@@ -16,7 +13,7 @@ export const FOLDER = path.join(ROOT, 'src/kernel/core');
 export const MANIFEST = path.join(FOLDER, 'proved.json');
 
 export interface Manifest {
-  /** SHA-256 of the files of the core that is proved: its source, and the JavaScript that was built of it. */
+  /** SHA-256 of the core that is proved and of its specification: their sources, and the JavaScript that is built of them. */
   readonly files: Readonly<Record<string, string>>;
   /** Theorem: for how many actions it holds. */
   readonly theorems: Readonly<Record<string, number>>;
@@ -55,18 +52,20 @@ export function agreedProgram(texts: Sources): Program {
   return program;
 }
 
-/** The core as `npm run build` emits it. Throws if it says something else than `texts`. */
-export function builtCore(texts: Sources, source = FOLDER): string {
+/** The core and its specification as `npm run build` emits them, by file. Throws if they say something else than `texts`. */
+export function built(texts: Sources, source = FOLDER): Record<string, string> {
   const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-core-'));
   const options = ['--ignoreConfig', '--target', 'esnext', '--module', 'nodenext', '--types', 'node'];
   const tsc = path.join(ROOT, 'node_modules/.bin/tsc');
-  spawnSync(tsc, [...options, '--outDir', folder, path.join(source, 'core.ts')], { stdio: 'inherit' });
-  const text = readFileSync(path.join(folder, 'core.js'), 'utf8');
+  const files = ['core.ts', 'spec.ts', 'order.ts', 'behaviour.ts'].map((file) => path.join(source, file));
+  spawnSync(tsc, [...options, '--rewriteRelativeImportExtensions', '--outDir', folder, ...files], { stdio: 'inherit' });
+  const read = (name: string) => readFileSync(path.join(folder, `${name}.js`), 'utf8');
+  const [core, spec, order, behaviour] = ['core', 'spec', 'order', 'behaviour'].map(read);
   rmSync(folder, { recursive: true });
-  const tree = acorn(text, { ecmaVersion: 2022, sourceType: 'module' }) as unknown as RawNode;
-  const built = lower([{ name: 'core.ts', text, tree, mayImport: [] }]);
-  if (fingerprint(built) !== fingerprint(readProgram('typescript', { ...texts, spec: '', order: '', behaviour: '' }))) {
-    throw new Error('the build of core.ts is another program than its source');
+  const asWritten = (text: string) => text.replaceAll(/(from '\.\/\w+)\.js'/g, "$1.ts'");
+  const emitted = { core, spec: asWritten(spec), order: asWritten(order), behaviour: asWritten(behaviour) };
+  if (fingerprint(readProgram('javascript', emitted)) !== fingerprint(readProgram('typescript', texts))) {
+    throw new Error('what is built of the core and its specification is another program than its source');
   }
-  return text;
+  return { 'core.js': core, 'spec.js': spec, 'order.js': order, 'behaviour.js': behaviour };
 }

@@ -1,6 +1,7 @@
 // A systematic mutator: every operator, constant, condition, statement and pair of arguments in the functions of core.ts,
 // changed one at a time. What the theorems do not refute has survived, and needs its reason in survivors.md.
 import { parseSync } from 'oxc-parser';
+import { differences, explore } from './explore.ts';
 import { OutsideLanguage } from './language.ts';
 import { fingerprint } from './manifest.ts';
 import { readProgram } from './parse.ts';
@@ -8,6 +9,7 @@ import { NO_ANSWER, proveOne } from './prove.ts';
 import { actionsOf, argumentsOf, assumeOther, isPlan } from './setting.ts';
 import { Execution } from './execute.ts';
 import { State } from './state.ts';
+import { load } from './story.ts';
 import { THEOREMS } from './theorems.ts';
 import type { Program } from './language.ts';
 import type { RawNode } from './lower.ts';
@@ -145,40 +147,99 @@ const ORDER = [
   'POLICY',
 ];
 
-/** The theorem (and action) that refutes the mutant; 'refused': it is outside the language; 'same': the same program. */
-export async function fateOf(
-  mutant: Mutant,
-  texts: Sources,
-  original: Program,
-  solvers: ReadonlyMap<string, Solve>,
-): Promise<string | undefined> {
-  const options = { solvers, first: true, depth: 1 };
-  let program: Program;
-  try {
-    program = readProgram('typescript', { ...texts, core: planted(texts.core, mutant) });
-  } catch {
-    return 'refused';
-  }
-  if (fingerprint(program) === fingerprint(original)) return 'same';
-  const { actions, boot } = usersOf(original)(mutant.fn);
-  const once = boot ? THEOREMS.filter((t) => t.of === 'once') : [];
-  const each = ORDER.flatMap((name) => THEOREMS.filter((t) => t.name === name));
-  // What weakens boot weakens the hypothesis of everything.
-  const concerned = boot ? actionsOf(program) : actions;
-  const questions = [
-    ...once.map((theorem) => ({ theorem, action: undefined })),
-    ...each.flatMap((theorem) =>
-      concerned.map(({ name }) => ({ theorem, action: actionsOf(program).find((a) => a.name === name) })),
-    ),
-  ];
-  for (const { theorem, action } of questions) {
+/** Runs in which a mutant is compared with behaviour.ts before any solver is asked. */
+const RUNS = 40;
+/** Seconds for one question: first, and where nothing has refuted the mutant but some questions had no answer. */
+export const PATIENCE = [2, 20] as const;
+
+/**
+ * The theorem of which random runs of the mutant show that it is false: FSPEC, where a step differs from behaviour.ts, or COVER,
+ * where boot refuses a plan that is well-formed or does not start it. What a run shows no solver needs to find.
+ */
+async function seenInRuns(texts: Sources, original: Program): Promise<string | undefined> {
+  const code = await load(texts);
+  const steps = explore(original, code, RUNS, 3);
+  for (;;) {
+    let next: ReturnType<typeof steps.next>;
     try {
-      const { failed } = await proveOne(program, theorem, action, options);
-      if (failed.some((label) => !label.endsWith(NO_ANSWER))) return `${theorem.name} ${action?.name ?? ''}`.trim();
-    } catch (error) {
-      if (error instanceof OutsideLanguage) return 'refused';
-      throw error;
+      next = steps.next();
+    } catch {
+      return 'COVER boot';
     }
+    if (next.done === true) return undefined;
+    if (differences(original, code, next.value).length > 0) return `FSPEC ${next.value.action.name}`;
   }
-  return undefined;
+}
+
+export interface Fate {
+  /** The theorem (and action) that refutes it; 'refused': it is outside the language; 'same': the same program. */
+  readonly by: string | undefined;
+  readonly seen: 'in a run' | 'by a solver' | '';
+}
+
+/** The judge of the mutants of one core. */
+export class Judge {
+  readonly #texts: Sources;
+  readonly #original: Program;
+  readonly #users: ReturnType<typeof usersOf>;
+  readonly #solvers: ReadonlyMap<string, Solve>;
+  constructor(texts: Sources, original: Program, solvers: ReadonlyMap<string, Solve>) {
+    this.#texts = texts;
+    this.#original = original;
+    this.#users = usersOf(original);
+    this.#solvers = solvers;
+  }
+  async fateOf(mutant: Mutant): Promise<Fate> {
+    const texts = { ...this.#texts, core: planted(this.#texts.core, mutant) };
+    let program: Program;
+    try {
+      program = readProgram('typescript', texts);
+      // Executed once before it is run: a loop outside the three shapes need not end.
+      usersOf(program);
+    } catch {
+      return { by: 'refused', seen: '' };
+    }
+    if (fingerprint(program) === fingerprint(this.#original)) return { by: 'same', seen: '' };
+    const run = await seenInRuns(texts, this.#original);
+    if (run !== undefined) return { by: run, seen: 'in a run' };
+    const by = await this.#refuted(mutant, program);
+    return { by, seen: by === undefined ? '' : 'by a solver' };
+  }
+  async #refuted(mutant: Mutant, program: Program): Promise<string | undefined> {
+    const { actions, boot } = this.#users(mutant.fn);
+    const once = boot ? THEOREMS.filter((t) => t.of === 'once') : [];
+    const each = ORDER.flatMap((name) => THEOREMS.filter((t) => t.name === name));
+    // What weakens boot weakens the hypothesis of everything.
+    const concerned = boot ? actionsOf(program) : actions;
+    let open = [
+      ...once.map((theorem) => ({ theorem, action: undefined })),
+      ...each.flatMap((theorem) =>
+        concerned.map(({ name }) => ({ theorem, action: actionsOf(program).find((a) => a.name === name) })),
+      ),
+    ];
+    for (const seconds of PATIENCE) {
+      const solvers = new Map(
+        [...this.#solvers].map(([name, solve]): [string, Solve] => [
+          name,
+          (assertions, asked, together) => solve(assertions, asked, Math.min(seconds, together ?? seconds)),
+        ]),
+      );
+      const unanswered: typeof open = [];
+      for (const question of open) {
+        const { theorem, action } = question;
+        try {
+          const { failed } = await proveOne(program, theorem, action, { solvers, first: true, depth: 1 });
+          if (failed.some((label) => !label.endsWith(NO_ANSWER))) return `${theorem.name} ${action?.name ?? ''}`.trim();
+          if (failed.length > 0) unanswered.push(question);
+        } catch (error) {
+          if (error instanceof OutsideLanguage) return 'refused';
+          throw error;
+        }
+      }
+      open = unanswered;
+    }
+    // Not refuted, but not proved either.
+    const [first] = open;
+    return first === undefined ? undefined : `? ${first.theorem.name} ${first.action?.name ?? ''}`.trim();
+  }
 }

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { SOURCES, type BarePartition, buildBareSystem } from '../../compiler/bare-system.ts';
 import type { MetalGuest, SystemImage } from '../../compiler/system-image.ts';
+import { whyNotProved } from '../../kernel/proved-core.ts';
 import { OutsideLanguage } from '../../proof/language.ts';
 import { bootAsWritten, compileSystem, type Description, type Partition } from '../../policy/index.ts';
 import { type Command, usageFailure } from '../command.ts';
@@ -42,8 +43,18 @@ function guestOf(name: string, memory: number, files: GuestFiles): MetalGuest {
   };
 }
 
-/** The image of a system. Throws a Failure that says which partition is in the way. */
-export async function bareImage(description: Description, folder: string, io: Io): Promise<SystemImage> {
+/**
+ * The image of a system. Throws a Failure that says which partition is in the way, or that the core, which is compiled from its
+ * source, is not the proved one (`anyCore`: it need not be).
+ */
+export async function bareImage(
+  description: Description,
+  folder: string,
+  io: Io,
+  anyCore: boolean,
+): Promise<SystemImage> {
+  const notProved = whyNotProved(sourceAt('kernel/core/core.ts'));
+  if (notProved !== undefined && !anyCore) throw new Failure(EXIT.usage, `virtsec build: ${notProved}`);
   const compiled = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 });
   const partitions: BarePartition[] = [];
   for (const [p, partition] of description.partitions.entries()) {
@@ -88,6 +99,7 @@ export const command: Command = {
   summary: 'Build a bootable image of a system for bare RISC-V: kernel, plan and programs.',
   options: {
     output: { short: 'o', value: 'FILE', completes: 'file', summary: 'the image: ELF, or flat if FILE ends in .bin' },
+    'unproved-core': { summary: 'build even if the kernel core here is not the one that was proved (virtsec version)' },
     board: { value: 'BOARD', summary: `for this board: ${BOARDS.join(', ')} (the default)` },
   },
   details: `
@@ -107,7 +119,8 @@ Examples:
     if (!BOARDS.includes(board))
       throw usageFailure(command, `--board: \`${board}\` is not one of ${BOARDS.join(', ')}`);
     const file = findDescription('build', call.words[0]);
-    const image = await bareImage(checkedDescription(await readDescriptionFile(file)), dirname(file), io);
+    const description = checkedDescription(await readDescriptionFile(file));
+    const image = await bareImage(description, dirname(file), io, call.has('unproved-core'));
     const bytes = output.endsWith('.bin') ? image.flat : image.elf;
     try {
       writeFileSync(output, bytes);

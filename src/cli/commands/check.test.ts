@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test';
 import type { Io } from '../io.ts';
 import { SEPARATING } from '../../policy/analysis/separation.ts';
 import { execute } from '../main.ts';
-import { coreVersion } from '../version.ts';
+import { provedCore } from '../../kernel/proved-core.ts';
 
 async function virtsec(...args: string[]): Promise<{ status: number; out: string; notes: string }> {
   let [out, notes] = ['', ''];
@@ -156,7 +156,7 @@ test("--prove: who is separate from whom by the core's own policy; status 1 whil
   const text = SYSTEM.replace('channels:', '  alone: { driver: clock }\nchannels:\n  tick: { signal: alone -> pay }');
   const folder = folderWith(t, 'system.yaml', text);
   const { status, out } = await virtsec('check', folder, '--prove');
-  const { isProved, theorems } = coreVersion();
+  const { isProved, theorems } = provedCore();
   const isAll = isProved && SEPARATING.every(([name]) => Object.hasOwn(theorems, name));
   assert.equal(status, isAll ? 0 : 1);
   assert.match(out, isAll ? /: proved \(/ : /NOT/);

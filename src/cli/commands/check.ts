@@ -22,7 +22,8 @@ import { findDescription, readDescriptionFile } from '../description-file.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { type Io, paintOf } from '../io.ts';
 import { compileDescription, loadPlanFile } from '../plan-source.ts';
-import { coreVersion, versions } from '../version.ts';
+import { provedCore } from '../../kernel/proved-core.ts';
+import { versions } from '../version.ts';
 
 export const command: Command = {
   name: 'check',
@@ -110,7 +111,7 @@ function prove(call: Call, io: Io, description: Description, host: Host): number
   const { bytes } = compileDescription(description, host);
   const { kernel, plan, hash } = loadPlanFile('plan', bytes);
   const names = plan.partitions.map(({ name }) => name);
-  const core = coreVersion();
+  const core = provedCore();
   const proof: Proof = {
     system: description.system,
     plan: hash,

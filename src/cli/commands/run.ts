@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { LAYERS } from '../../kernel/abi.ts';
 import { encodePlanFile } from '../../kernel/plan-file.ts';
+import { whyNotProved } from '../../kernel/proved-core.ts';
 import { isSignedBy } from '../../kernel/plan-signature.ts';
 import { compileSystem, parseSize, parseTime, type TerminalChoice } from '../../policy/index.ts';
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
@@ -40,6 +41,7 @@ export const command: Command = {
       summary: 'refuse to run without these layers around every partition: names with commas, or `all`',
       completes: ['all', ...LAYERS],
     },
+    'unproved-core': { summary: 'run even if the kernel core here is not the one that was proved (virtsec version)' },
     audit: { value: 'FILE', completes: 'file', summary: 'write the audit log to a new file (virtsec audit verify)' },
     verify: { value: 'KEY', completes: 'file', summary: 'run a compiled plan only if it is signed by this public key' },
     metal: { summary: 'run its image for bare RISC-V (virtsec build) instead' },
@@ -82,6 +84,9 @@ Examples:
 
   async run(call, io) {
     const plainOptions = readOptions(call);
+    if (call.has('unproved-core') && whyNotProved() !== undefined) {
+      io.note(`${io.paint('note', 'yellow', 'warning')}: this kernel core is NOT the one that was proved\n`);
+    }
     const { steps, until, timeout, load } = plainOptions;
     if (call.has('metal'))
       return runOnMetal(command, call, io, { timeout, steps, ...(until === undefined ? {} : { until }) });
@@ -118,7 +123,10 @@ Examples:
           },
           ...(timeout === undefined ? {} : { timeout }),
           ...(audit === undefined ? {} : { audit }),
-          kernelArguments: required.flatMap((layer) => ['--require-layer', layer]),
+          kernelArguments: [
+            ...required.flatMap((layer) => ['--require-layer', layer]),
+            ...(call.has('unproved-core') ? ['--unproved-core'] : []),
+          ],
           ...(raw === undefined ? {} : { raw }),
           ...(takesStdin ? { stdin: process.stdin } : {}),
           ...(call.has('json')

@@ -10,13 +10,13 @@ import type { Layer } from '../abi.ts';
 import { PlanFileError, openPlanFile } from '../plan-file.ts';
 import { contradiction } from '../plan-names.ts';
 import type { KernelEvent, ManagementRequest, Plan, PlanFileEntry } from '../plan.ts';
+import { provedCore, whyNotProved } from '../proved-core.ts';
 import { AuditLog } from './audit-log.ts';
 import { bootPlan } from './boot-plan.ts';
 import type { BootedPlan } from './boot-plan.ts';
 import { closeOnExecFrom, dieWithParent, exitProcess, whyNoFfi } from './linux.ts';
 import { harmless } from './log-lines.ts';
 import { PlanError, checkPlan } from './plan-check.ts';
-import { EXTENSION } from './programs.ts';
 import { System } from './system.ts';
 import type { OpenFile } from './transport.ts';
 
@@ -93,8 +93,7 @@ function parseRequest(line: string): ManagementRequest | undefined {
 /** The audit log. Its first record says what runs: plan, core and Node. */
 function openAudit(plan: string): AuditLog {
   const audit = new AuditLog((line) => void writeSync(AUDIT_FD, line));
-  const core = readFileSync(new URL(`../core/core${EXTENSION}`, import.meta.url));
-  audit.add('boot', { plan, core: createHash('sha256').update(core).digest('hex'), node: process.version });
+  audit.add('boot', { plan, core: provedCore().sha256, node: process.version });
   let told = 0;
   setInterval(() => {
     if (audit.records === told) return;
@@ -181,8 +180,11 @@ async function main(): Promise<void> {
       audit: { type: 'boolean', default: false },
       'require-layer': { type: 'string', multiple: true, default: [] },
       'allow-program': { type: 'string', multiple: true, default: [] },
+      'unproved-core': { type: 'boolean', default: false },
     },
   });
+  const notProved = whyNotProved();
+  if (notProved !== undefined && !values['unproved-core']) refuse(notProved);
   const layersOf = (option: 'without-layer' | 'require-layer'): Layer[] => {
     const layers = values[option].filter(isLayer);
     if (layers.length < values[option].length) refuse(`--${option} takes one of ${LAYERS.join(', ')}`);

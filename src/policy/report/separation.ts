@@ -1,19 +1,9 @@
 // `virtsec check --prove` as text.
+import type { ProvedCore } from '../../kernel/proved-core.ts';
 import { type AssertedFlow, type Separation, SEPARATING } from '../analysis/separation.ts';
 import type { Undeclared } from '../analysis/undeclared.ts';
 import { harmless } from '../source.ts';
 import type { Paint } from './text.ts';
-
-export interface ProvedCore {
-  /** `core.ts`, or as it was built. */
-  readonly file: string;
-  /** SHA-256 of what runs here. */
-  readonly sha256: string;
-  readonly isProved: boolean;
-  /** How many questions of each theorem were answered. */
-  readonly theorems: Readonly<Record<string, number>>;
-  readonly solvers: readonly string[];
-}
 
 export interface Proof {
   readonly system: string;
@@ -69,7 +59,11 @@ export function proofText(proof: Proof, paint: Paint): string {
   const verdict =
     missing.length === 0
       ? paint.good('proved')
-      : paint.bad(core.isProved ? `NOT proved of this core: ${missing.join(', ')}` : 'this core is NOT the proved one');
+      : paint.bad(
+          core.isProved
+            ? `NOT proved of this core: ${missing.join(', ')}`
+            : `this core is NOT the proved one (changed: ${core.changed.join(', ')})`,
+        );
   const further = core.isProved
     ? Object.keys(core.theorems).filter((name) => !SEPARATING.some(([theorem]) => theorem === name))
     : [];
