@@ -32,7 +32,10 @@ const ARROWS: Record<string, readonly string[]> = {
   'src/kernel/metal/': ['src/kernel/core/', 'src/kernel/plan-load.ts', 'src/compiler/intrinsics.ts'],
   'src/vmm/metal/load.ts': ['src/vmm/board/', 'src/riscv/', 'node:'],
   'src/vmm/metal/': ['src/compiler/intrinsics.ts', 'src/sdk/bare.ts', 'npm:virtsec'],
+  // In the subset of the language: what is declared there are single instructions, and beneath an application texts and handles.
   'src/sdk/bare.ts': ['src/compiler/intrinsics.ts'],
+  'src/sdk/apex.ts': ['npm:virtsec'],
+  'src/sdk/app/bare.ts': ['src/sdk/', 'src/kernel/abi.ts', 'src/compiler/intrinsics.ts'],
   'src/drivers/console/bare.ts': ['npm:virtsec'],
   'src/sdk/': [
     'src/kernel/abi.ts',

@@ -1,14 +1,24 @@
 // Has windows on the ground alone: until then it waits, wherever it stands.
-import * as apex from 'virtsec/sdk/arinc653';
-import { log, text } from 'virtsec/sdk';
+import {
+  INFINITE_TIME_VALUE,
+  LENGTH,
+  NO_ERROR,
+  RECEIVE_QUEUING_MESSAGE,
+  REPORT_APPLICATION_MESSAGE,
+} from 'virtsec/sdk/apex';
+import { gotByte, putByte, putText } from 'virtsec/sdk/bare';
+import { port, text } from 'virtsec/sdk/intrinsics';
 
-const findings = apex.CREATE_QUEUING_PORT('findings', 128, 32, apex.DESTINATION);
-await apex.SET_PARTITION_MODE(apex.NORMAL);
+const MOST = 0x7fff_ffff;
 
-for (;;) {
-  const { RETURN_CODE, MESSAGE } = await apex.RECEIVE_QUEUING_MESSAGE(
-    findings.QUEUING_PORT_ID!,
-    apex.INFINITE_TIME_VALUE,
-  );
-  if (RETURN_CODE === apex.NO_ERROR) await log(`found ${text(MESSAGE!)}`);
+export function main(_restarts: number, _startKind: number): number {
+  for (let found = 0; found < MOST; found++) {
+    if (RECEIVE_QUEUING_MESSAGE(port('findings'), INFINITE_TIME_VALUE) === NO_ERROR) {
+      const length = LENGTH();
+      const start = putText(0, text('found '));
+      for (let i = 0; i < length; i++) putByte(start + i, gotByte(i));
+      REPORT_APPLICATION_MESSAGE(start + length);
+    }
+  }
+  return 0;
 }

@@ -1,25 +1,45 @@
 // On the ground it switches the schedule to the mode in which maintenance runs, and tells that what the kernel has counted. Two
 // seconds later it ends the system.
-import * as apex from 'virtsec/sdk/arinc653';
-import { audit, log, shutDown, utf8 } from 'virtsec/sdk';
+import {
+  NO_ERROR,
+  READ_SAMPLING_MESSAGE,
+  REPORT_APPLICATION_MESSAGE,
+  SEND_QUEUING_MESSAGE,
+  SET_MODULE_SCHEDULE,
+  TIMED_WAIT,
+  VALID,
+  VALIDITY,
+} from 'virtsec/sdk/apex';
+import { MILLISECOND, audit, got, putNumber, putText, resultWord, shutDown } from 'virtsec/sdk/bare';
+import { port, text } from 'virtsec/sdk/intrinsics';
 
-const MS = 1_000_000n;
-const air = apex.CREATE_SAMPLING_PORT('air', 8, apex.DESTINATION, 300n * MS);
-const findings = apex.CREATE_QUEUING_PORT('findings', 128, 32, apex.SOURCE);
-await apex.SET_PARTITION_MODE(apex.NORMAL);
+const MOST = 0x7fff_ffff;
+const PERIOD = 100 * MILLISECOND;
+const LAST_SECONDS = 2000 * MILLISECOND;
 
-for (;;) {
-  const { VALIDITY, MESSAGE } = await apex.READ_SAMPLING_MESSAGE(air.SAMPLING_PORT_ID!);
-  if (VALIDITY === apex.VALID && new DataView(MESSAGE!.buffer, MESSAGE!.byteOffset).getInt32(0) === 0) break;
-  await apex.TIMED_WAIT(100n * MS);
+function isOnGround(): boolean {
+  if (READ_SAMPLING_MESSAGE(port('air')) !== NO_ERROR) return false;
+  return VALIDITY() === VALID && got(0) === 0;
 }
-const ground = apex.GET_MODULE_SCHEDULE_ID('ground');
-await apex.SET_MODULE_SCHEDULE(ground.SCHEDULE_ID!);
-await log('on the ground: mode `ground`');
-for (const name of ['air-data', 'primary']) {
-  const { faults, restarts } = await audit(name);
-  const finding = utf8(`${name}: ${faults} faults, ${restarts} restarts`);
-  await apex.SEND_QUEUING_MESSAGE(findings.QUEUING_PORT_ID!, finding, 0n);
+/** Tells what was counted of a partition, whose name ends at byte `at` of the message. */
+function tell(at: number, partition: number): void {
+  audit(partition);
+  const faults = putText(putNumber(putText(at, text(': ')), resultWord(0)), text(' faults, '));
+  const restarts = putText(putNumber(faults, resultWord(1)), text(' restarts'));
+  SEND_QUEUING_MESSAGE(port('findings'), restarts, 0);
 }
-await apex.TIMED_WAIT(2000n * MS);
-await shutDown();
+export function main(_restarts: number, _startKind: number): number {
+  for (let looks = 0; looks < MOST; looks++) {
+    if (isOnGround()) {
+      SET_MODULE_SCHEDULE(port('mode:ground'));
+      REPORT_APPLICATION_MESSAGE(putText(0, text('on the ground: mode `ground`')));
+      tell(putText(0, text('air-data')), port('partition:air-data'));
+      tell(putText(0, text('primary')), port('partition:primary'));
+      TIMED_WAIT(LAST_SECONDS);
+      shutDown();
+      return 0;
+    }
+    TIMED_WAIT(PERIOD);
+  }
+  return 1;
+}

@@ -5,6 +5,7 @@
 import vm from 'node:vm';
 import type { Powers } from './powers.ts';
 import { OWN, POWERS, javascriptOf } from './sources.ts';
+import { mainOf, waiting } from './subset.ts';
 import type { Library, Pack } from './sources.ts';
 
 /** ses removes what it does not know from the intrinsics; from the globals we remove what gives powers. */
@@ -30,7 +31,25 @@ globalThis.Math = Object.freeze(Object.defineProperties({}, Object.fromEntries(
 export class LoadError extends Error {}
 
 interface Own {
-  readonly own: { readonly kernel: { moduleHasRun(): void } };
+  readonly own: {
+    readonly kernel: { moduleHasRun(): void; exit(status: number): Promise<never> };
+    readonly self: { readonly startKind: 'boot' | 'warm' | 'cold' };
+  };
+}
+type Main = { readonly main: (...words: readonly unknown[]) => Promise<number> } & Readonly<
+  Record<string, new () => object>
+>;
+
+/** `main(state, restarts, startKind)` of a program in the subset; what it returns is its status. */
+async function runMain(module: Main, types: readonly string[], { kernel, self }: Own['own']): Promise<void> {
+  // How often it was restarted nobody tells here; that it was is what programs ask.
+  const words = [self.startKind === 'boot' ? 0 : 1, self.startKind === 'warm' ? 1 : 0];
+  const values = types.map((type) => {
+    if (type === 'number') return words.shift();
+    if (!Object.hasOwn(module, type)) throw new LoadError(`main: ${type} is not a class that the program exports`);
+    return new module[type]();
+  });
+  await kernel.exit(await module.main(...values));
 }
 
 export interface Realm {
@@ -53,9 +72,16 @@ export async function openRealm(library: Library, pack: Pack, powers: Powers): P
   ) => object;
 
   const modules = new Map<string, vm.Module>();
+  /** Types of the parameters of `main`, if the application is a program in the subset. */
+  const parameters = mainOf(pack.modules[pack.entry] ?? '');
+  const javascript = (identifier: string, source: string): string => {
+    if (library.modules.has(identifier)) return library.subset.has(identifier) ? waiting(source) : source;
+    const text = javascriptOf(identifier, source);
+    return parameters === undefined ? text : waiting(text);
+  };
   const asModule = (identifier: string, source: string): vm.Module => {
     try {
-      return new vm.SourceTextModule(library.modules.has(identifier) ? source : javascriptOf(identifier, source), {
+      return new vm.SourceTextModule(javascript(identifier, source), {
         context,
         identifier,
         initializeImportMeta: () => {},
@@ -114,7 +140,9 @@ export async function openRealm(library: Library, pack: Pack, powers: Powers): P
     async run() {
       await ownModule.evaluate();
       await main.evaluate();
-      (ownModule.namespace as Own).own.kernel.moduleHasRun();
+      const { own } = ownModule.namespace as Own;
+      if (parameters !== undefined) await runMain(main.namespace as Main, parameters, own);
+      own.kernel.moduleHasRun();
     },
   };
 }

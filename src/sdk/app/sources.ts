@@ -89,6 +89,8 @@ export interface Library {
   readonly names: Readonly<Record<string, string>>;
   /** JavaScript by name. */
   readonly modules: ReadonlyMap<string, string>;
+  /** Names of those that are in the subset (subset.ts). */
+  readonly subset: ReadonlySet<string>;
   readonly ses: string;
 }
 
@@ -102,6 +104,9 @@ function readLibrary(): Library {
   const names = {
     'virtsec/sdk': `/sdk/app${EXTENSION}`,
     'virtsec/sdk/arinc653': `/sdk/arinc653${EXTENSION}`,
+    'virtsec/sdk/apex': `/sdk/apex${EXTENSION}`,
+    'virtsec/sdk/bare': `/sdk/app/bare${EXTENSION}`,
+    'virtsec/sdk/intrinsics': `/compiler/intrinsics${EXTENSION}`,
   };
   const modules = new Map<string, string>();
   const read = (file: string): void => {
@@ -112,7 +117,7 @@ function readLibrary(): Library {
     for (const one of importsOf(text)) if (/^\.\.?\//.test(one)) read(path.resolve(path.dirname(file), one));
   };
   for (const name of Object.values(names)) read(path.join(ROOT, name));
-  return { names, modules, ses: readSes() };
+  return { names, modules, subset: new Set([names['virtsec/sdk/apex']]), ses: readSes() };
 }
 
 /** The text of ses: one file that any realm can run. It stands beside Virtsec's packages, or in a folder further up. */
