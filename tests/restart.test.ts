@@ -3,8 +3,13 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, test } from 'node:test';
+import { FAULT_TRAP, OP_HELLO } from '../src/kernel/abi.ts';
+import { bootPlan } from '../src/kernel/hosted/boot-plan.ts';
 import { Cgroups } from '../src/kernel/hosted/cgroup.ts';
 import { whyNoFfi } from '../src/kernel/hosted/linux.ts';
+import { Supervisor } from '../src/kernel/hosted/supervisor.ts';
+import type { Mechanism } from '../src/kernel/hosted/supervisor.ts';
+import { openPlanFile } from '../src/kernel/plan-file.ts';
 import { describedPlan } from './partitions/plan.ts';
 import { ROOT, TestSystem, until } from './partitions/system.ts';
 
@@ -80,6 +85,47 @@ channels:
     await end(system);
   },
 );
+
+test('before one that was started again can say anything, its peers know that it is there', () => {
+  const { file } = describedPlan(
+    `
+virtsec: 1
+system: test
+partitions:
+  a: { app: ./a.ts, memory: 16M }
+  b: { app: ./b.ts, memory: 16M, faults: { otherwise: cold-restart, backoff: 0us } }
+channels:
+  line: { stream: a <-> b, bytes: 8K }
+`,
+    {},
+  );
+  const done: string[] = [];
+  const nothing = (): void => {};
+  const mechanism: Mechanism = {
+    copyMessage: nothing,
+    readText: () => '',
+    answer: (p) => done.push(`${'ab'[p]} is answered`),
+    listen: nothing,
+    wake: (p, _news, dead) => done.push(`${'ab'[p]} sees ${dead === 0 ? 'all its peers' : 'a peer gone'}`),
+    tellEnd: nothing,
+    switchWindow: nothing,
+    tell: nothing,
+  };
+  const { k, tick } = bootPlan(openPlanFile(file).words);
+  const supervisor = new Supervisor(k, tick, 0, mechanism);
+  const start = (p: number): void => {
+    supervisor.attach(p);
+    supervisor.call(p, OP_HELLO, 0, 0, 0);
+    supervisor.load(p);
+  };
+  supervisor.turn(0);
+  for (const p of [0, 1]) start(p);
+  done.length = 0;
+  supervisor.died(1, FAULT_TRAP);
+  for (let ms = 1; ms < 5; ms++) supervisor.turn(ms);
+  start(1);
+  assert.deepEqual(done, ['a sees a peer gone', 'a sees all its peers', 'b is answered']);
+});
 
 test(
   'a partition that ends again and again is started with growing pauses, and stays ended beyond its budget',

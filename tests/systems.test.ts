@@ -236,16 +236,11 @@ interface AttackReport {
   }[];
 }
 
-async function attack(
-  words: readonly string[],
-  isAgain = false,
-): Promise<AttackReport & { readonly status: number | null }> {
+async function attack(words: readonly string[]): Promise<AttackReport & { readonly status: number | null }> {
   const { status, stdout, stderr, left } = await virtsec(['attack', folder('vault'), '--json', ...words]);
   assert.deepEqual(left, [], 'processes that outlived the command');
   assert.ok(status === 0 || status === 1, stderr);
-  const report = { status, ...(JSON.parse(stdout) as AttackReport) };
-  // An order to a partition that has just been started again is lost once in some hundred times: then nothing is known of it.
-  return report.unclear > 0 && !isAgain ? attack(words, true) : report;
+  return { status, ...(JSON.parse(stdout) as AttackReport) };
 }
 const noFfi = whyNoFfi() ?? false;
 

@@ -161,6 +161,8 @@ export class Supervisor {
     if (core.loaded(this.#k, p) !== core.OK) return;
     const greeted = this.#process[p] === GREETED;
     this.#process[p] = RUNNING;
+    // First its peers: what somebody sends because of p's first words is not for one that is taken for dead.
+    this.#carryOut();
     if (greeted) this.#answer(p, core.OK, 0);
   }
 
