@@ -1,6 +1,6 @@
 // The two parts of a plan, held against each other: names must call things what the core's tables say that they are, or a
 // program would be given another's port under its own port's name.
-import type { PortEnd } from './abi.ts';
+import type { PortEnd } from './call-page.ts';
 import {
   H_CALL,
   H_MANAGE,

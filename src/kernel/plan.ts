@@ -3,7 +3,7 @@
 // A compiled plan (plan-file.ts) has two parts: words, which the core decides by (plan-load.ts), and names, which are here: what
 // partitions and channels are called, what runs in them, what of the host they hold. Numbers of partitions, handles and stream
 // ends are the core's. A field that is not there means: none. Nothing in it is code.
-import type { PortEnd } from './abi.ts';
+import type { PortEnd } from './call-page.ts';
 
 /** 64 partitions, 128 one-way streams: capacities of the core's tables. */
 export const MAX_PARTITIONS = 64;

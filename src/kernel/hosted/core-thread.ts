@@ -19,7 +19,7 @@ import {
   W_STREAM_NEWS,
   W_TEXT,
   W_WAKE,
-} from '../abi.ts';
+} from '../call-page.ts';
 import { bootPlan, hasWindows } from './boot-plan.ts';
 import { FutexSet, SIGCONT, SIGSTOP, addressOf, futexWake, memoryAt, systemCall, writeByte } from './linux.ts';
 import { NOBODY, Supervisor, isBounded } from './supervisor.ts';

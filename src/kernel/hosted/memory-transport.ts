@@ -1,8 +1,8 @@
 // Partitions over shared memory: call pages, streams in memfds, the core in its own thread, births by the spawner.
 import { Worker } from 'node:worker_threads';
 import { Socket } from 'node:net';
-import { CALL_PAGE_BYTES, setUpLayers } from '../abi.ts';
-import type { HelloText, PartitionStart, StreamEnd } from '../abi.ts';
+import { CALL_PAGE_BYTES, setUpLayers } from '../call-page.ts';
+import type { HelloText, PartitionStart, StreamEnd } from '../call-page.ts';
 import { FAULT_EXIT, FAULT_MEMORY, FAULT_TRAP } from '../core/core.ts';
 import { MAX_PARTITIONS } from '../plan.ts';
 import { endsOf, isRestartable, isRestartedByMonitor } from './boot-plan.ts';

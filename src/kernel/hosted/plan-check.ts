@@ -1,6 +1,6 @@
 // The kernel's own check of a plan's names: types, ranges and references. It trusts nothing that the description's compiler
 // said. Whether they agree with the core's tables is plan-names.ts.
-import type { PortEnd } from '../abi.ts';
+import type { PortEnd } from '../call-page.ts';
 import { MAX_PARTITIONS, MAX_STREAMS } from '../plan.ts';
 import type { Plan, PlanFileEntry, PlanPartition, PlanStream } from '../plan.ts';
 import { MAX_ENDS } from '../core/core.ts';

@@ -1,5 +1,5 @@
 // What a new process of a partition is told, but for what its transport adds (descriptors).
-import type { Layer, PartitionStart } from '../abi.ts';
+import type { Layer, PartitionStart } from '../call-page.ts';
 import { TICK } from '../plan.ts';
 import type { Plan } from '../plan.ts';
 

@@ -1,10 +1,10 @@
 // The life of the system, in the kernel's main thread: births, deaths and restarts of processes, what is told to the command, and the
 // end. Decisions are the core's, which asks for all of it by its effects (CoreEvent).
 import { constants } from 'node:os';
-import { E_RIGHT, LAYERS, OP_RESTART, OP_START, OP_STOP, STOP_GRACE_MS } from '../abi.ts';
-import type { HelloText, Layer } from '../abi.ts';
+import { LAYERS, STOP_GRACE_MS } from '../call-page.ts';
+import type { HelloText, Layer } from '../call-page.ts';
 import type { AuditLog } from './audit-log.ts';
-import { FAULT_APPLICATION } from '../core/core.ts';
+import { E_RIGHT, FAULT_APPLICATION, OP_RESTART, OP_START, OP_STOP } from '../core/core.ts';
 import type { BootedPlan } from './boot-plan.ts';
 import { LogLines, harmless } from './log-lines.ts';
 import { hasProcess } from './programs.ts';

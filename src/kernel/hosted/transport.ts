@@ -1,5 +1,5 @@
 // What the system's life (system.ts) asks of the mechanism that starts processes and carries calls and streams, and hears from it.
-import type { HelloText, Layer } from '../abi.ts';
+import type { HelloText, Layer } from '../call-page.ts';
 import type { BootedPlan } from './boot-plan.ts';
 import type { CoreEvent } from './supervisor.ts';
 import type { Plan } from '../plan.ts';
