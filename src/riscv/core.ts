@@ -206,6 +206,7 @@ function constantsOf(layout: Layout, hart: number): Constants {
     SLOT_MOST_WRITES: layoutOf.SLOT_MOST_WRITES,
     SLOT_BYTES_COPY: layoutOf.SLOT_BYTES_COPY,
     SLOT_REGIONS: layoutOf.SLOT_REGIONS,
+    SLOT_MODES: layoutOf.SLOT_MODES,
     JUMPS: base + layoutOf.JUMPS,
     JUMPS_MASK: layoutOf.JUMPS_COUNT - 1,
     JUMPS_BYTES: layoutOf.JUMPS_BYTES,

@@ -145,6 +145,8 @@ export const HALF = words(
     'COLD',
     /** PAUSE instructions of this slice. */
     'PAUSES',
+    /** 1 while regions that wait for one end, because the mode is another: their result's bit 0 is for them, not for the interpreter. */
+    'UNWINDS',
   ] as const,
   4,
 );
@@ -245,6 +247,8 @@ export const SLOT_MOST_WRITES = 128;
 export const SLOT_BYTES_COPY = 8208;
 /** Nonzero: translated regions contain code of the page. */
 export const SLOT_REGIONS = 12304;
+/** Modes that it has been fetched in, as bits. */
+export const SLOT_MODES = 12308;
 /** Not a power of two, so that pages do not compete for the same cache lines. */
 export const SLOT_STRIDE = 12352;
 

@@ -50,6 +50,12 @@ fn fetch_page(va:i64):i32 {
   if (pa - RAM_BASE >=u RAM_BYTES) { access_fault(va, 2); return -1; }
   if (ld32(UNIFORM) == 0) return 0;
   let slot = slot_of(i32((pa - RAM_BASE) >>> 12L));
+  let modes = ld32(slot + SLOT_MODES);
+  if ((modes >>> ld32(MODE) & 1) == 0) {
+    // its regions are of one mode, and do not ask
+    if (modes) code_changed(slot, 0, 4096);
+    st32(slot + SLOT_MODES, modes | 1 << ld32(MODE));
+  }
   let at = ld32(FETCH_BANK) + ((i32(va >>> 12L) & FETCH_MASK) << 4);
   st64(at, va & PAGE_MASK);
   st32(at + 8, slot);
@@ -88,6 +94,7 @@ fn slot_of(page:i32):i32 {
   st32(stored, 0);
   slot_fill(slot, ram);
   st32(slot + SLOT_WRITES, 0);
+  st32(slot + SLOT_MODES, 0);
   st32(slot + SLOT_PAGE, page + 1);
   st32(slot + SLOT_EPOCH, ld32(EPOCH));
   st32(slot + SLOT_END, ENTRY_PAGE_END);

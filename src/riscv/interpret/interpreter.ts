@@ -2,7 +2,7 @@
 // spent or something needs attention. Its instruction bodies come from `semantics/`, by way of `operands.ts`.
 
 import { FORMATS, NAMES, NUMBER } from '../instructions.ts';
-import { FETCH_ENTRIES, HALF, HEAT, HEAT_ENTRIES, WORD } from '../layout.ts';
+import { FETCH_ENTRIES, HALF, HEAT, HEAT_ENTRIES, WORD, X } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import { SEMANTICS } from '../semantics/index.ts';
 import type { Emit } from '../semantics/target.ts';
@@ -12,10 +12,14 @@ import { CROSSING, FIRST, FIRST_PAIR, PAGE_END, PAIRS, REGION, UNDECODED } from 
 import { EntryTarget, NO_PAGE, NO_SLOT } from './operands.ts';
 
 /**
- * A translated region (`translate/`): from pc, and the number of regions that wait for it, to the next pc; bit 0 of that asks to
- * interpret the instruction there. Type 0 of the module.
+ * A translated region (`translate/`): from pc, the number of regions that wait for it, fuel, and what memory holds as x2 and x10, to the
+ * next pc and fuel; bit 0 of the pc asks to interpret the instruction there. Type 0 of the module.
  */
-export const REGION_TYPE: FunctionType = { parameters: ['i64', 'i32'], result: 'i64' };
+export const REGION_TYPE: FunctionType = {
+  parameters: ['i64', 'i32', 'i32', 'i64', 'i64'],
+  result: 'i64',
+  more: ['i32'],
+};
 
 /** Lower thresholds are for tests: places are offered once, exactly then. Else they are offered again and again. */
 export const LEAST_OFFERED = 100;
@@ -24,6 +28,7 @@ export const offerStep = (threshold: number): number => (threshold < LEAST_OFFER
 
 class Interpreter extends EntryTarget {
   readonly #at = this.local('i32');
+  readonly #before = this.local('i32');
   /** A region begins here that is not to be called: it asked for the interpreter. */
   readonly #skip = this.local('i64');
 
@@ -259,19 +264,24 @@ class Interpreter extends EntryTarget {
     this.#single();
     this.br(this.labels.next);
     this.end();
-    this.saveFuel();
     this.get(this.target);
     this.i32(0);
+    this.get(this.fuel);
+    this.tee(this.#before);
+    for (const register of [2, 10]) {
+      this.i32(0);
+      this.mem('i64.load', this.base + X + register * 8);
+    }
     this.get(this.entry);
     this.i32(8);
     this.op('i32.shr_u');
     this.callIndirect(0);
+    this.set(this.fuel);
     this.set(this.target);
     this.#add('ENTERED', () => this.i64(1));
     this.#add('TRANSLATED', () => {
+      this.get(this.#before);
       this.get(this.fuel);
-      this.loadHalf('FUEL');
-      this.tee(this.fuel);
       this.op('i32.sub', 'i64.extend_i32_u');
     });
     this.get(this.target);

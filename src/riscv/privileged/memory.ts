@@ -5,15 +5,23 @@ import type { Source } from '../wasm/language.ts';
 export const memory: Source = {
   file: 'privileged/memory',
   text: `
+// 2^log bytes at a host address, zero-extended
+fn ram_load(host:i32, log:i32):i64 {
+  if (log == 3) return ld64(host);
+  if (log == 2) return ld32u(host);
+  if (log == 1) return ld16u64(host);
+  return ld8u64(host);
+}
+fn ram_store(host:i32, log:i32, value:i64):void {
+  if (log == 3) st64(host, value);
+  else if (log == 2) st32(host, value);
+  else if (log == 1) st16(host, value);
+  else st8(host, value);
+}
+
 // 2^log bytes at a physical address, zero-extended; -1 bus answers are access faults at va
 fn physical_load(pa:i64, log:i32, va:i64):i64 {
-  if (pa - RAM_BASE <u RAM_BYTES) {
-    let host = i32(pa - RAM_BASE) + RAM;
-    if (log == 3) return ld64(host);
-    if (log == 2) return ld32u(host);
-    if (log == 1) return ld16u64(host);
-    return ld8u64(host);
-  }
+  if (pa - RAM_BASE <u RAM_BYTES) return ram_load(i32(pa - RAM_BASE) + RAM, log);
   if ((pa & (1L << u64(log)) - 1L) != 0L) return access_fault(va, 0);
   let size = 1 << log;
   if (log == 3) size = 4;
@@ -28,10 +36,7 @@ fn physical_load(pa:i64, log:i32, va:i64):i64 {
 fn physical_store(pa:i64, log:i32, value:i64, va:i64):void {
   if (pa - RAM_BASE <u RAM_BYTES) {
     let host = i32(pa - RAM_BASE) + RAM;
-    if (log == 3) st64(host, value);
-    else if (log == 2) st32(host, value);
-    else if (log == 1) st16(host, value);
-    else st8(host, value);
+    ram_store(host, log, value);
     let slot = ld32(PAGE_SLOTS + (i32(pa - RAM_BASE >>> 12L) << 2));
     if (slot) code_stored(slot, host, 1 << log);
     return;

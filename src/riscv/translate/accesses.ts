@@ -1,14 +1,15 @@
 // Loads, stores and atomics of a region: the TLB check inline, and pages that loops remember.
 
-import { NUMBER } from '../instructions.ts';
+import { NAMES, NUMBER } from '../instructions.ts';
 import { F, WORD, X } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import type { Emit } from '../semantics/target.ts';
 import { MEMORY } from '../wasm/opcodes.ts';
 import type { Memory } from '../wasm/opcodes.ts';
-import type { Block, Code, Graph } from './graph.ts';
+import { leavesPagesAlone } from './graph.ts';
+import type { Block, Code, Graph, Located } from './graph.ts';
 import { BEHIND, BOXED, FLOAT, SIGNED } from './slow.ts';
-import { accessOf } from './usage.ts';
+import { accessOf, isAtomic } from './usage.ts';
 import { RegionWays } from './ways.ts';
 import type { Helpers } from './ways.ts';
 
@@ -26,6 +27,71 @@ const ALL_ONES = [0xfd, 0x0c, ...Array<number>(16).fill(0xff)];
 const INTERLEAVE_LOW = [0xfd, 0x0d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
 /** With more of them in a loop, registers run out, and remembering costs more than it saves. */
 const MOST_PAGES = 6;
+/** Bytes between the first and the last one that a group reaches: a larger one would often lie in two pages. */
+const MOST_SPAN = 1024;
+/** With fewer the common check costs as much as their own. */
+const LEAST_MEMBERS = 4;
+/** By instruction number: log2 of the bytes that a load or store moves. */
+const LOGS: readonly number[] = NAMES.map((name) => {
+  const width = /^f?[ls]([bhwd])u?$/.exec(name)?.[1];
+  return width === undefined ? -1 : 'bhwd'.indexOf(width);
+});
+
+/**
+ * Accesses of a block through one base register that does not change between them: one check for all of them, that they are aligned,
+ * in one page, and that the TLB has it. If not, each of them asks the engine.
+ */
+interface Group {
+  readonly first: Located;
+  /** Offset from the register of the address that is checked: aligned for all members, none of which lies before it. */
+  readonly anchor: number;
+  /** Bytes from there. */
+  readonly span: number;
+  readonly log: number;
+  readonly store: boolean;
+}
+/** The group of each instruction of a block. */
+const NO_GROUPS: readonly undefined[] = [];
+function groupsOf(block: Block): readonly (Group | undefined)[] {
+  let accesses = 0;
+  for (const { instruction } of block.body) if (LOGS[instruction.number] >= 0) accesses++;
+  if (accesses < LEAST_MEMBERS) return NO_GROUPS;
+  const groups: (Group | undefined)[] = [];
+  const open = new Map<number, number[]>();
+  const close = (members: readonly number[] | undefined): void => {
+    if (!members || members.length < LEAST_MEMBERS) return;
+    const log = Math.max(...members.map((k) => LOGS[block.body[k].instruction.number]));
+    const offsets = members.map((k) => block.body[k].instruction.immediate);
+    const anchor = Math.min(...offsets) & -(1 << log);
+    const end = Math.max(...members.map((k, m) => offsets[m] + (1 << LOGS[block.body[k].instruction.number])));
+    const store = members.some((k) => accessOf(block.body[k].instruction.number) === 'store');
+    const group = { first: block.body[members[0]], anchor, span: end - anchor, log, store };
+    for (const k of members) groups[k] = group;
+  };
+  for (const [k, { instruction }] of block.body.entries()) {
+    const { number, rs1, immediate, usage } = instruction;
+    if (!leavesPagesAlone(instruction) || isAtomic(number)) {
+      for (const members of open.values()) close(members);
+      open.clear();
+    } else if (rs1 !== 0 && LOGS[number] >= 0 && (immediate & ((1 << LOGS[number]) - 1)) === 0) {
+      let members = open.get(rs1);
+      if (members && Math.abs(immediate - block.body[members[0]].instruction.immediate) > MOST_SPAN / 2) {
+        close(members);
+        members = undefined;
+      }
+      if (members) members.push(k);
+      else open.set(rs1, [k]);
+    }
+    if (usage.writes === 0) continue;
+    for (const [register, members] of open)
+      if (usage.writes & (1 << register)) {
+        close(members);
+        open.delete(register);
+      }
+  }
+  for (const members of open.values()) close(members);
+  return groups;
+}
 
 export abstract class RegionAccesses extends RegionWays {
   readonly #tlbs: number;
@@ -38,6 +104,9 @@ export abstract class RegionAccesses extends RegionWays {
   /** Code of TLB checks by size and kind: it is the same each time. */
   readonly #checks: (Uint8Array | undefined)[] = [];
   readonly #singleLocals: (number | undefined)[] = [];
+  /** Groups of the block `grouped`. */
+  #groups: readonly (Group | undefined)[] = NO_GROUPS;
+  #grouped: Block | undefined;
   readonly #pages: ({ page: number; distance: number } | undefined)[] = [];
   /** Registers whose value is known to be a boxed single, which a local of type f32 holds too. */
   singles = 0;
@@ -85,6 +154,8 @@ export abstract class RegionAccesses extends RegionWays {
     } else this.mem('i64.load', this.#tlbs + this.mode * 2 * tlbBytes + (store ? tlbBytes : 0));
   }
   #accessAddress(): void {
+    const group = this.#group();
+    if (group?.first === this.located) this.#checkGroup(group);
     this.rs1();
     if (this.instruction.immediate !== 0) {
       this.immediate();
@@ -96,19 +167,69 @@ export abstract class RegionAccesses extends RegionWays {
     this.get(this.#host);
     this.op('i32.wrap_i64');
   }
-  /**
-   * An access to `va`: `fast` with its host address pushed, or `slow`; both leave a value of `type`. In steady loops the page that
-   * the same base register reached last is remembered: so no load of a TLB entry stands between an address and its data.
-   */
-  #access(log: number, store: boolean, type: 'void' | 'i64', slow: () => void, fast: () => void): void {
+  /** Whether the page that the present base register reached last is remembered. */
+  #remembers(): boolean {
     const { rs1 } = this.instruction;
-    if (!this.current.steady || rs1 === 0 || this.#strides(rs1)) {
+    return this.current.steady && rs1 !== 0 && !this.#strides(rs1);
+  }
+  #group(): Group | undefined {
+    if (this.#remembers()) return undefined;
+    if (this.#grouped !== this.current) {
+      this.#grouped = this.current;
+      this.#groups = groupsOf(this.current);
+    }
+    return this.#groups[this.index];
+  }
+  /** Local: host address of the anchor of the group with the present base register; 0: its members ask the engine. */
+  #groupHost(): number {
+    return this.scratch(`group.${this.instruction.rs1}`, 'i32');
+  }
+  #checkGroup({ anchor, span, log, store }: Group): void {
+    const isGood = this.scratch('group.good', 'i32');
+    this.rs1();
+    this.i64(anchor);
+    this.op('i64.add');
+    this.set(this.#va);
+    this.#miss(log, store);
+    this.op('i32.eqz');
+    this.get(this.#va);
+    this.op('i32.wrap_i64');
+    this.i32(4095);
+    this.op('i32.and');
+    this.i32(4096 - span);
+    this.op('i32.le_u', 'i32.and');
+    this.set(isGood);
+    this.#pushHost();
+    this.i32(0);
+    this.get(isGood);
+    this.op('select');
+    this.set(this.#groupHost());
+  }
+  /**
+   * An access to `va`: `fast` with its host address less `offset` pushed, or `slow`; both leave a value of `type`. In steady loops the
+   * page that the same base register reached last is remembered: so no load of a TLB entry stands between an address and its data.
+   */
+  #access(log: number, store: boolean, type: 'void' | 'i64', slow: () => void, fast: (offset: number) => void): void {
+    const { rs1, immediate } = this.instruction;
+    const group = this.#group();
+    if (group) {
+      this.get(this.#groupHost());
+      this.op('i32.eqz');
+      this.unlikelyIf(type);
+      slow();
+      this.else();
+      this.get(this.#groupHost());
+      fast(immediate - group.anchor);
+      this.end();
+      return;
+    }
+    if (!this.#remembers()) {
       this.#miss(log, store);
       this.unlikelyIf(type);
       slow();
       this.else();
       this.#pushHost();
-      fast();
+      fast(0);
       this.end();
       return;
     }
@@ -147,7 +268,7 @@ export abstract class RegionAccesses extends RegionWays {
     this.set(host);
     this.end();
     this.get(host);
-    fast();
+    fast(0);
     this.end();
   }
   /** Whether a register takes long steps in the present loop, so that it seldom stays in a page. */
@@ -220,7 +341,7 @@ export abstract class RegionAccesses extends RegionWays {
       this.dirty = before;
       this.get(value);
     };
-    this.#access(MEMORY[instruction][1], false, 'i64', slow, () => this.mem(instruction));
+    this.#access(MEMORY[instruction][1], false, 'i64', slow, (offset) => this.mem(instruction, offset));
   }
   /** flw (through `f32`, a local) and fld. */
   loadFloat(single: number | undefined): void {
@@ -252,12 +373,12 @@ export abstract class RegionAccesses extends RegionWays {
         this.set(single);
       }
     };
-    this.#access(log, false, 'void', slow, () => {
+    this.#access(log, false, 'void', slow, (offset) => {
       if (single === undefined) {
-        this.mem('f64.load');
+        this.mem('f64.load', offset);
         this.set(this.floatRegister(rd));
       } else {
-        this.mem('f32.load');
+        this.mem('f32.load', offset);
         this.set(single);
         this.box(single);
         this.set(this.floatRegister(rd));
@@ -318,10 +439,10 @@ export abstract class RegionAccesses extends RegionWays {
       this.helper('region_store');
       this.#leaveIfAsked();
     };
-    this.#access(log, true, 'void', slow, () => {
+    this.#access(log, true, 'void', slow, (offset) => {
       this.get(this.floatRegister(register));
       if (type === 'f32') this.firstSingle();
-      this.mem(`${type}.store`);
+      this.mem(`${type}.store`, offset);
     });
   }
   store(instruction: Memory, value: Emit): void {
@@ -335,9 +456,9 @@ export abstract class RegionAccesses extends RegionWays {
       this.helper('region_store');
       this.#leaveIfAsked();
     };
-    this.#access(log, true, 'void', slow, () => {
+    this.#access(log, true, 'void', slow, (offset) => {
       value();
-      this.mem(instruction);
+      this.mem(instruction, offset);
     });
   }
   atomicAddress(log: 2 | 3, access: 'load' | 'store'): number {

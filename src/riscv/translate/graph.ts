@@ -89,6 +89,8 @@ const SYSTEM = numbers('fence.i ecall ebreak mret sret wfi sfence.vma illegal');
 /** It, fflags and frm do nothing to memory accesses. */
 const FCSR = 3;
 const CSRS = numbers('csrrw csrrs csrrc csrrwi csrrsi csrrci');
+/** Whether no TLB entry that was good becomes wrong by an instruction of a region. */
+export const leavesPagesAlone = ({ number, immediate }: Instruction): boolean => !CSRS.has(number) || immediate <= FCSR;
 /** Whether it may change FS. The immediate forms of set and clear do not reach it. */
 export function writesStatus({ number, rs1, immediate }: Instruction): boolean {
   if (!CSRS.has(number) || (immediate !== 0x100 && immediate !== 0x300)) return false;
@@ -446,8 +448,7 @@ function nested(head: Block, latches: readonly Block[]): Loop[] {
 
 function steadyLoops(blocks: readonly Block[]): void {
   const isSteady = (block: Block): boolean =>
-    !isCall(block) &&
-    !block.body.some(({ instruction: { number, immediate } }) => CSRS.has(number) && immediate > FCSR);
+    !isCall(block) && block.body.every(({ instruction }) => leavesPagesAlone(instruction));
   // in reverse post-order the head of an outer loop comes first
   for (const head of blocks)
     for (const loop of head.loops.toReversed()) {

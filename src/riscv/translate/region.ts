@@ -18,10 +18,21 @@ const MOST_DEPTH = 200;
 
 export class Region extends RegionTarget {
   readonly #graph: Graph;
+  readonly #asksMode: boolean;
 
-  constructor(layout: Layout, hart: number, mode: number, code: Code, graph: Graph, helpers: Helpers) {
+  /** `asksMode`: it may be found in another mode, and then leaves. */
+  constructor(
+    layout: Layout,
+    hart: number,
+    mode: number,
+    code: Code,
+    graph: Graph,
+    helpers: Helpers,
+    asksMode: boolean,
+  ) {
     super(layout, hart, mode, code, graph, helpers);
     this.#graph = graph;
+    this.#asksMode = asksMode;
   }
 
   function(): FunctionBody {
@@ -33,21 +44,24 @@ export class Region extends RegionTarget {
 
   #entry(): void {
     const first = this.#graph.blocks[0];
-    this.get(0);
+    this.get(this.pcGiven);
     this.i64(-4096);
     this.op('i64.and');
     this.set(this.page);
-    this.loadHalf('FUEL');
-    this.tee(this.fuel);
+    this.get(this.fuel);
     this.i32(first.reach);
     this.op('i32.lt_s');
-    this.loadHalf('MODE');
-    this.i32(this.mode);
-    this.op('i32.ne', 'i32.or');
+    if (this.#asksMode) {
+      this.loadHalf('MODE');
+      this.i32(this.mode);
+      this.op('i32.ne', 'i32.or');
+    }
     this.unlikelyIf();
-    this.get(0);
+    this.get(this.pcGiven);
     this.i64(1);
-    this.op('i64.or', 'return');
+    this.op('i64.or');
+    this.get(this.fuel);
+    this.op('return');
     this.end();
     this.#resume(first);
     if (this.#graph.floats) this.loadLeast();
@@ -233,12 +247,10 @@ export class Region extends RegionTarget {
         return;
       case 'return':
         this.#jumpTarget();
-        this.get(1);
+        this.get(this.depthGiven);
         this.if();
         this.writeBack(this.dirty, this.floatDirty);
-        this.saveFuel();
-        this.get(this.target);
-        this.op('return');
+        this.returnTarget();
         this.end();
         // nobody waits for it
         this.exitToTarget();
@@ -369,45 +381,31 @@ export class Region extends RegionTarget {
   #call(to: Place | undefined, next: Place, goTo: (place: Place) => void): void {
     this.rd(() => this.address(next));
     this.writeBack(this.dirty, this.floatDirty);
-    this.saveFuel();
-    this.get(1);
+    this.get(this.depthGiven);
     this.i32(MOST_DEPTH);
     this.op('i32.gt_s');
     this.unlikelyIf();
-    this.get(this.target);
-    this.op('return');
+    this.returnTarget();
     this.end();
     this.regionAt(to);
     this.get(this.target);
-    this.get(1);
+    this.get(this.depthGiven);
     this.i32(1);
     this.op('i32.add');
+    this.pushPassed();
     this.get(this.at);
     this.i32(8);
     this.op('i32.shr_u');
     this.callIndirect(0);
-    this.set(this.target);
-    this.loadHalf('FUEL');
     this.set(this.fuel);
+    this.set(this.target);
     this.dirty = 0;
     this.floatDirty = 0;
     this.get(this.target);
     this.address(next);
     this.op('i64.ne');
-    this.loadHalf('MODE');
-    this.i32(this.mode);
-    this.op('i32.ne', 'i32.or');
     this.unlikelyIf();
-    this.get(1);
-    this.get(this.target);
-    this.op('i32.wrap_i64');
-    this.i32(1);
-    this.op('i32.and', 'i32.or');
-    this.if();
-    this.get(this.target);
-    this.op('return');
-    this.end();
-    this.exitElsewhere();
+    this.exitUnwound();
     this.end();
     const block = this.#graph.byPlace.get(next);
     if (!block) {
@@ -416,6 +414,7 @@ export class Region extends RegionTarget {
     }
     // a backward `next` checks the fuel on its own
     if (block.order > this.current.order) this.checkFuel(next, block.reach);
+    this.loadPassed();
     this.#resume(block);
     goTo(next);
   }

@@ -197,6 +197,37 @@ void test('a loop over pages, whose accesses cross them too', () => {
   assert.notEqual(bench.x(s0), 0n);
 });
 
+void test('accesses off one register are one group, in a page, over its end, and misaligned', () => {
+  const bench = compare(
+    [
+      addi(t0, zero, 200),
+      // a loop that is not steady
+      csrrs(zero, CSR.mscratch, zero),
+      ld(t1, a1, 16),
+      add(t1, t1, t0),
+      sd(t1, a1, 0),
+      sw(t0, a1, 8),
+      lw(t2, a1, -28),
+      add(s0, s0, t2),
+      ld(t2, a1, -32),
+      add(s0, s0, t2),
+      ld(a1, a1, 0x400),
+      addi(t0, t0, -1),
+      bne(t0, zero, -44),
+      ebreak,
+    ],
+    (bench_) => {
+      // where each round goes on: by 36 bytes, through three pages
+      for (let at = RAM + 0x4e00; at < RAM + 0x6e00; at += 36) {
+        bench_.word(at + 0x400, at + 36);
+        bench_.word(at + 0x404, (at + 36) / 2 ** 32);
+      }
+      bench_.x(a1, RAM + 0x4e00);
+    },
+  );
+  assert.notEqual(bench.x(s0), 0n);
+});
+
 void test('native floating point raises the same flags', () => {
   const bench = compare(
     [

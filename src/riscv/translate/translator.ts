@@ -16,6 +16,7 @@ import {
   JUMPS_BYTES,
   JUMPS_COUNT,
   SLOT_END,
+  SLOT_MODES,
   SLOT_REGIONS,
   SLOT_STRIDE,
   WORD,
@@ -265,7 +266,8 @@ export class Translator {
       const place: Place = (hot.entry - hot.slot) >> 2;
       const graph = graphOf(code, place, MOST_INSTRUCTIONS);
       if (!graph) continue;
-      const body = new Region(this.#layout, this.#hart, hot.mode, code, graph, helpers).function();
+      const asksMode = this.#words[(hot.slot + SLOT_MODES) >> 2] !== 1 << hot.mode;
+      const body = new Region(this.#layout, this.#hart, hot.mode, code, graph, helpers, asksMode).function();
       this.statistics.instructions += graph.instructions;
       made.push({ hot, extents: extentsOf(code, graph.blocks), ...exitsOf(code, graph), body });
     }

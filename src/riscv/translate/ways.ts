@@ -3,6 +3,7 @@
 // for all of them.
 
 import { REGION } from '../interpret/entry.ts';
+import { REGION_TYPE } from '../interpret/interpreter.ts';
 import { FETCH_BYTES, FETCH_ENTRIES, FETCH_TLBS, F, HALF, X } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import { Target } from '../semantics/target.ts';
@@ -18,10 +19,19 @@ const BIAS = 4096;
 const PLACE_MASK = 0x3fff;
 /** The instruction before the place has four bytes (if it traps, the trap is at its start). */
 const LONG = 0x4000;
-/** Not a place but `target`, where there may be a region; ELSEWHERE: in a mode that may be another. */
+/** Not a place but `target`, where there may be a region; ELSEWHERE: in a mode that may be another; UNWOUND: a call has come back to it. */
 const TO_TARGET = 0x8000;
 const ELSEWHERE = 1;
+const UNWOUND = 2;
 const UNBEGUN = 16;
+
+/** Parameters (REGION_TYPE). The registers' parameters are their locals, which hold their values at any time. */
+const PC = 0;
+const DEPTH = 1;
+const FUEL = 2;
+export const PASSED: readonly number[] = [2, 10];
+const FIRST_PASSED = 3;
+const PASSED_MASK = PASSED.reduce((mask, register) => mask | (1 << register), 0);
 
 /** Stands where there is no instruction yet: `addi x0, x0, 0`. */
 const NOTHING = decodeBits(0x13);
@@ -58,7 +68,9 @@ export abstract class RegionWays extends Target {
 
   /** Virtual address of the region's page. */
   protected readonly page = this.local('i64');
-  protected readonly fuel = this.local('i32');
+  protected readonly pcGiven = PC;
+  protected readonly depthGiven = DEPTH;
+  protected readonly fuel = FUEL;
   readonly #way = this.local('i32');
   protected readonly target = this.local('i64');
   protected readonly at = this.local('i32');
@@ -72,7 +84,8 @@ export abstract class RegionWays extends Target {
   floatDirty = 0;
 
   constructor(layout: Layout, hart: number, mode: number, source: Code, graph: Graph, helpers: Helpers) {
-    super(2, written);
+    super(REGION_TYPE.parameters.length, written);
+    PASSED.forEach((register, k) => (this.#registers[register] = FIRST_PASSED + k));
     const [first] = graph.blocks;
     this.layout = layout;
     this.base = layout.hart[hart].base;
@@ -145,8 +158,7 @@ export abstract class RegionWays extends Target {
       code.append(bytes.subarray(ends[k], ends[k + 1]));
     });
     return {
-      parameters: ['i64', 'i32'],
-      result: 'i64',
+      ...REGION_TYPE,
       locals: this.locals,
       code: code.view().slice(),
       unlikely: this.#unlikely.map((offset) => offset + shift),
@@ -167,12 +179,11 @@ export abstract class RegionWays extends Target {
   }
   /** What all ways out end with. */
   #out(): void {
-    this.i32(0);
     this.get(this.fuel);
     this.get(this.#way);
     this.i32(UNBEGUN);
     this.op('i32.shr_u', 'i32.add');
-    this.mem('i32.store', this.base + HALF.FUEL);
+    this.set(this.fuel);
     const toTarget = this.block();
     this.get(this.#way);
     this.i32(TO_TARGET);
@@ -188,9 +199,9 @@ export abstract class RegionWays extends Target {
     this.loadHalf('TRAPPED');
     this.op('i32.eqz');
     this.if();
-    this.get(this.target);
-    this.op('return');
+    this.returnTarget();
     this.end();
+    this.saveFuel();
     this.get(this.target);
     this.i64(-2);
     this.op('i64.and');
@@ -204,21 +215,64 @@ export abstract class RegionWays extends Target {
     this.i32(ELSEWHERE);
     this.set(this.#way);
     this.end();
-    // regions that wait for this one are of its mode: they must not be asked to go on there, but to end
+    this.get(this.#way);
+    this.i32(UNWOUND);
+    this.op('i32.and');
+    this.if();
+    this.#unwind();
+    this.end();
+    // Regions that wait for this one are of its mode: they must not be asked to go on there, but to end. Bit 0 makes them do so; what it
+    // would ask of the interpreter is called off by UNWINDS.
     this.get(this.#way);
     this.i32(ELSEWHERE);
     this.op('i32.and');
-    this.get(1);
+    this.get(DEPTH);
     this.i32(0);
     this.op('i32.ne', 'i32.and');
-    this.loadHalf('ATTENTION');
-    this.op('i32.or');
     this.if();
+    this.i32(0);
+    this.i32(1);
+    this.mem('i32.store', this.base + HALF.UNWINDS);
     this.get(this.target);
-    this.op('return');
+    this.i64(1);
+    this.op('i64.or');
+    this.set(this.target);
+    this.returnTarget();
+    this.end();
+    this.loadHalf('ATTENTION');
+    this.if();
+    this.returnTarget();
     this.end();
     this.regionAt(undefined);
     this.#tailCall();
+  }
+  /** What a call has come back to is not for this region: on outwards, or, when none waits for this one, to the region there. */
+  #unwind(): void {
+    this.get(DEPTH);
+    this.if();
+    this.returnTarget();
+    this.end();
+    this.get(this.target);
+    this.i32(0);
+    this.mem('i64.load32_u', this.base + HALF.UNWINDS);
+    this.op('i64.sub');
+    this.set(this.target);
+    this.i32(0);
+    this.i32(0);
+    this.mem('i32.store', this.base + HALF.UNWINDS);
+    this.get(this.target);
+    this.op('i32.wrap_i64');
+    this.i32(1);
+    this.op('i32.and');
+    this.if();
+    this.returnTarget();
+    this.end();
+    this.loadPassed();
+  }
+  protected returnTarget(): void {
+    this.get(this.target);
+    this.get(this.fuel);
+    this.op('return');
   }
   #go(way: number): void {
     this.i32(way);
@@ -243,13 +297,23 @@ export abstract class RegionWays extends Target {
   protected exitToTarget(): void {
     this.#go(TO_TARGET);
   }
-  /** Goes to `target`, where a trap or a return from one leads; `fuel` is what memory says. */
+  /** Fuel and registers, as the last parameters of a region. */
+  protected pushPassed(): void {
+    this.get(this.fuel);
+    for (const register of PASSED) this.get(this.register(register));
+  }
+  /** Goes to `target`, where a trap or a return from one leads. */
   protected exitElsewhere(): void {
     this.#go(TO_TARGET | ELSEWHERE);
   }
+  /** Goes to `target`, to which a call has come back that should not have. */
+  protected exitUnwound(): void {
+    this.#go(TO_TARGET | UNWOUND);
+  }
   #tailCall(): void {
     this.get(this.target);
-    this.get(1);
+    this.get(DEPTH);
+    this.pushPassed();
     this.get(this.at);
     this.i32(8);
     this.op('i32.shr_u');
@@ -267,8 +331,7 @@ export abstract class RegionWays extends Target {
       this.i64(-4096);
       this.op('i64.and', 'i64.ne');
       this.unlikelyIf();
-      this.get(this.target);
-      this.op('return');
+      this.returnTarget();
       this.end();
       this.get(this.at);
       this.mem('i32.load', 8);
@@ -289,8 +352,7 @@ export abstract class RegionWays extends Target {
     this.i32(REGION);
     this.op('i32.ne');
     this.unlikelyIf();
-    this.get(this.target);
-    this.op('return');
+    this.returnTarget();
     this.end();
   }
   /** Address of the fetch TLB entry for the address that `va` pushes, on the stack and in `at`. `anyMode`: of the present mode. */
@@ -322,9 +384,10 @@ export abstract class RegionWays extends Target {
     this.#unlikely.push(this.code.length);
     this.brIf(label);
   }
+  /** From memory, but for those that are passed. */
   protected loadRegisters(x: number, f: number): void {
     for (let k = 1; k < 32; k++)
-      if (x & (1 << k)) {
+      if (x & ~PASSED_MASK & (1 << k)) {
         this.i32(0);
         this.mem('i64.load', this.base + X + k * 8);
         this.set(this.register(k));
@@ -335,6 +398,23 @@ export abstract class RegionWays extends Target {
         this.mem('f64.load', this.base + F + k * 8);
         this.set(this.floatRegister(k));
       }
+  }
+  /** After a call. */
+  protected loadPassed(): void {
+    this.i32(0);
+    this.mem('i64.load', this.base + X + 80);
+    this.set(this.register(10));
+    // The stack pointer is nearly always what it was: predicting that, the host need not wait for what was stored last.
+    const pointer = this.scratch('pointer', 'i64');
+    this.i32(0);
+    this.mem('i64.load', this.base + X + 16);
+    this.tee(pointer);
+    this.get(this.register(2));
+    this.op('i64.ne');
+    this.unlikelyIf();
+    this.get(pointer);
+    this.set(this.register(2));
+    this.end();
   }
   protected writeBack(x: number, f: number): void {
     for (let k = 1; k < 32; k++)

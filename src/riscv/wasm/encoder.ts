@@ -226,6 +226,8 @@ export class Encoder {
 export interface FunctionType {
   readonly parameters: readonly ValueType[];
   readonly result: BlockType;
+  /** Results behind that one. */
+  readonly more?: readonly ValueType[];
 }
 export interface FunctionBody extends FunctionType {
   readonly locals: readonly ValueType[];
@@ -249,14 +251,15 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   const types = new Bytes();
   const typeNumbers = new Map<string, number>();
   const typeNumber = (type: FunctionType): number => {
-    const key = `${type.parameters.join()}>${type.result}`;
+    const more = type.more ?? [];
+    const key = `${type.parameters.join()}>${[type.result, ...more].join()}`;
     const known = typeNumbers.get(key);
     if (known !== undefined) return known;
     types.byte(0x60);
     types.unsigned(type.parameters.length);
     for (const parameter of type.parameters) types.byte(TYPE_BYTE[parameter]);
     if (type.result === 'void') types.byte(0);
-    else types.append([1, TYPE_BYTE[type.result]]);
+    else types.append([1 + more.length, TYPE_BYTE[type.result], ...more.map((result) => TYPE_BYTE[result])]);
     typeNumbers.set(key, typeNumbers.size);
     return typeNumbers.size - 1;
   };
