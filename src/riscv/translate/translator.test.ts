@@ -228,6 +228,34 @@ void test('accesses off one register are one group, in a page, over its end, and
   assert.notEqual(bench.x(s0), 0n);
 });
 
+void test('a group of accesses that reaches into the next page, where its code is', () => {
+  const at = RAM + 0x5000;
+  const bench = compare(
+    [
+      addi(t0, zero, 20),
+      ld(t2, s1, 0),
+      ld(t2, s1, 8),
+      lw(t2, s1, 4),
+      csrrs(t1, CSR.mscratch, zero),
+      ld(t2, s1, 0),
+      sd(t2, s1, 8),
+      lw(t2, s1, 4),
+      // 1 becomes 5
+      sw(t1, s1, 16 + 36),
+      addi(a0, a0, 1),
+      addi(t0, t0, -1),
+      bne(t0, zero, -40),
+      ebreak,
+    ],
+    (bench_) => {
+      bench_.csr('mscratch', BigInt(addi(a0, a0, 5)));
+      bench_.x(s1, at - 16);
+    },
+    at,
+  );
+  assert.equal(bench.x(a0), 100n);
+});
+
 void test('native floating point raises the same flags', () => {
   const bench = compare(
     [
