@@ -60,6 +60,8 @@ export function evaluator(model: Model): (t: Term) => number | boolean {
         return number(a) >> (number(b) >>> 0 > 31 ? 31 : number(b));
       case 'sdiv':
         return Math.trunc(number(a) / number(b)) | 0;
+      default:
+        throw new Error(`${t.op}: models have no values of 64 bits`);
     }
   };
   const value = (t: Term): number | boolean => {

@@ -9,6 +9,7 @@
 // that they hold; all other theorems read the program's arithmetic as 32-bit arithmetic and so rest on it.
 import { OutsideLanguage, positionOf } from './language.ts';
 import { Mapped, State, Stored } from './state.ts';
+import { slt64 } from './long.ts';
 import * as T from './term.ts';
 import type { Call, Expression, Fn, Place, Program, Span, Statement } from './language.ts';
 import type { Term } from './term.ts';
@@ -140,6 +141,20 @@ export class Execution {
     const result = this.call(name, args);
     if (result?.sort !== 'bool') throw new Error(`${name} is no predicate`);
     return result;
+  }
+
+  // ---- for programs on bare metal (src/proof/metal)
+  /** The index of the loop whose turns are all executed at once; undefined: none is. */
+  protected get turn(): Term | undefined {
+    return this.#loop?.index;
+  }
+  /** Turns of a loop that only looks and returns false, which are enough for what is to be shown; undefined: all. */
+  protected turnsOf(_fn: string, _index: string): readonly Term[] | undefined {
+    return undefined;
+  }
+  /** The address of a table of the program. */
+  protected addressOf(_table: string): Term | undefined {
+    return undefined;
   }
 
   // ---- where we are
@@ -349,6 +364,8 @@ export class Execution {
     const frame = this.#frame;
     const [from, to] = [this.#int(s.from), this.#int(s.to)];
     if (frame.locals.has(s.index)) throw this.#refuse('a second local of this name', s);
+    const chosen = this.turnsOf(frame.fn.name, s.index);
+    if (chosen !== undefined) return this.#someTurns(s, chosen, from, to);
     const [first, end] = [T.valueOf(from), T.valueOf(to)];
     if (first !== undefined && end !== undefined && end - first <= UNROLL) {
       for (let i = first; i < end && frame.running !== FALSE; i++) {
@@ -398,6 +415,23 @@ export class Execution {
 
     if (frame.returns.length > returned) this.#scan(s, loop, frame.returns.splice(returned), from, to);
     else this.#pointwise(s, loop, left === turning, before, from, to);
+  }
+  /** If the function returned true, these turns have not returned: less than what is known. */
+  #someTurns(s: Statement & { kind: 'for' }, turns: readonly Term[], from: Term, to: Term): void {
+    const frame = this.#frame;
+    const returned = frame.returns.length;
+    for (const turn of turns) {
+      this.#branch(
+        and(sle(from, turn), slt(turn, to)),
+        () => {
+          frame.locals.set(s.index, turn);
+          this.#scoped(() => this.#run(s.body));
+          frame.locals.delete(s.index);
+        },
+        () => {},
+      );
+    }
+    if (frame.returns.slice(returned).some((r) => r.value !== FALSE)) throw this.#refuse('a loop returns false', s);
   }
   /** JavaScript evaluates the end before every turn, this executor once: so no turn may change it. */
   #endStays(s: Statement & { kind: 'for' }, to: Term): void {
@@ -586,6 +620,11 @@ export class Execution {
       }
       case 'binary': {
         if (e.op !== '===' && e.op !== '!==') {
+          if (e.op === '<') {
+            const [a, b] = [this.#evaluate(e.left), this.#evaluate(e.right)];
+            if (a.sort === 'long' && b.sort === 'long') return slt64(a, b);
+            return this.#arithmetic(e.op, this.#word(a, e.left), this.#word(b, e.right), e, false);
+          }
           return this.#arithmetic(e.op, this.#int(e.left), this.#int(e.right), e, false);
         }
         const [left, right] = [this.#evaluate(e.left), this.#evaluate(e.right)];
@@ -598,7 +637,8 @@ export class Execution {
   }
   #callExpression(call: Call): Term | undefined {
     const args = call.args.map((a) => {
-      const v = this.#value(a);
+      const table = a.kind === 'field' && call.name === 'addressOf' ? this.addressOf(a.field) : undefined;
+      const v = table ?? this.#value(a);
       if (v === undefined) throw this.#refuse('an argument without a value', a);
       return v;
     });

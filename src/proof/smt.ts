@@ -1,7 +1,7 @@
 // SMT-LIB 2 text of terms (QF_UFBV: tables are uninterpreted functions of words). Names depend on the terms' shape alone,
 // never on what else was built before, so that the same question is always the same text.
 import { walk } from './term.ts';
-import type { Operator, Term } from './term.ts';
+import type { Operator, Sort, Term } from './term.ts';
 
 const NAMES: Partial<Record<Operator, string>> = {
   not: 'not',
@@ -20,24 +20,38 @@ const NAMES: Partial<Record<Operator, string>> = {
   shl: 'bvshl',
   sar: 'bvashr',
   sdiv: 'bvsdiv',
+  sext: '(_ sign_extend 32)',
+  low: '(_ extract 31 0)',
+  high: '(_ extract 63 32)',
+  pack: 'concat',
+  add64: 'bvadd',
+  mul64: 'bvmul',
+  and64: 'bvand',
+  or64: 'bvor',
+  xor64: 'bvxor',
+  udiv64: 'bvudiv',
+  urem64: 'bvurem',
+  ult64: 'bvult',
+  slt64: 'bvslt',
 };
-const SORTS = { bool: 'Bool', word: '(_ BitVec 32)' };
+const SHIFTS: Partial<Record<Operator, string>> = { shl64: 'bvshl', lshr64: 'bvlshr' };
+const SORTS = { bool: 'Bool', word: '(_ BitVec 32)', long: '(_ BitVec 64)' };
 const quoted = (name: string): string => `|${name}|`;
 const literal = (value: number): string => `#x${(value >>> 0).toString(16).padStart(8, '0')}`;
 
 /** Declarations, definitions of shared terms, and assertions. `asked` terms are given the names `ask_0`, `ask_1`, ... */
 export function smtLib(assertions: readonly Term[], asked: readonly Term[] = []): string {
   const uses = new Map<Term, number>();
-  const tables = new Set<string>();
+  const tables = new Map<string, Sort>();
   const unknowns = new Map<string, Term>();
   walk([...assertions, ...asked], (t) => {
     for (const a of t.args) uses.set(a, (uses.get(a) ?? 0) + 1);
-    if (t.op === 'cell') tables.add(t.payload as string);
+    if (t.op === 'cell') tables.set(t.payload as string, t.sort);
     if (t.op === 'var') unknowns.set(t.payload as string, t);
   });
   const lines: string[] = [];
-  for (const name of [...tables].toSorted()) {
-    lines.push(`(declare-fun ${quoted(name)} (${SORTS.word}) ${SORTS.word})`);
+  for (const name of [...tables.keys()].toSorted()) {
+    lines.push(`(declare-fun ${quoted(name)} (${SORTS.word}) ${SORTS[tables.get(name) ?? 'word']})`);
   }
   for (const name of [...unknowns.keys()].toSorted()) {
     lines.push(`(declare-fun ${quoted(name)} () ${SORTS[unknowns.get(name)?.sort ?? 'word']})`);
@@ -49,8 +63,14 @@ export function smtLib(assertions: readonly Term[], asked: readonly Term[] = [])
     const name = t.payload as string;
     if (t.op === 'true' || t.op === 'false') return t.op;
     if (t.op === 'const') return literal(t.payload as number);
+    if (t.op === 'const64') return `#x${(t.payload as bigint).toString(16).padStart(16, '0')}`;
     if (t.op === 'var') return quoted(name);
     if (t.op === 'cell') return `(${quoted(name)} ${reference(t.args[0])})`;
+    const shift = SHIFTS[t.op];
+    if (shift !== undefined) {
+      const count = `(concat ${literal(0)} (bvand ${reference(t.args[1])} ${literal(63)}))`;
+      return `(${shift} ${reference(t.args[0])} ${count})`;
+    }
     return `(${NAMES[t.op]} ${t.args.map(reference).join(' ')})`;
   };
   // Depth first, without recursion: terms are deep.

@@ -1,5 +1,6 @@
 // Terms over booleans and 32-bit words, each kept once (hash-consing), simplified as they are built. The simplifier is
 // trusted; term.test.ts compares it with JavaScript's own arithmetic.
+import { cell64, eq64, rebuild64 } from './long.ts';
 
 export type Operator =
   | 'true'
@@ -22,9 +23,29 @@ export type Operator =
   | 'bnot'
   | 'shl'
   | 'sar' // arithmetic shift right
-  | 'sdiv'; // rounds towards 0
+  | 'sdiv' // rounds towards 0
+  | LongOperator;
+/** Of 64 bits: long.ts. */
+export type LongOperator =
+  | 'const64'
+  | 'sext'
+  | 'low'
+  | 'high'
+  | 'pack'
+  | 'add64'
+  | 'mul64'
+  | 'and64'
+  | 'or64'
+  | 'xor64'
+  | 'udiv64'
+  | 'urem64'
+  | 'shl64'
+  | 'lshr64'
+  | 'ult64'
+  | 'slt64';
 
-export type Sort = 'bool' | 'word';
+/** `long`: 64 bits, of programs for bare metal alone. */
+export type Sort = 'bool' | 'word' | 'long';
 
 export interface Term {
   /** Order of creation. */
@@ -32,11 +53,12 @@ export interface Term {
   readonly op: Operator;
   readonly sort: Sort;
   readonly args: readonly Term[];
-  readonly payload: string | number;
+  readonly payload: string | number | bigint;
 }
 
 const all = new Map<string, Term>();
-function make(op: Operator, sort: Sort, args: readonly Term[], payload: string | number = ''): Term {
+/** For long.ts. */
+export function make(op: Operator, sort: Sort, args: readonly Term[], payload: string | number | bigint = ''): Term {
   const key = `${op}|${sort}|${payload}|${args.map((a) => a.id).join()}`;
   let term = all.get(key);
   if (term === undefined) {
@@ -112,6 +134,7 @@ function offset(t: Term): [base: Term | undefined, constant: number] {
 export function eq(a: Term, b: Term): Term {
   if (a.sort !== b.sort) throw new Error(`an int and a boolean: ${show(a)}, ${show(b)}`);
   if (a === b) return TRUE;
+  if (a.sort === 'long') return eq64(a, b);
   if (a.sort === 'bool') {
     if (a === TRUE) return b;
     if (b === TRUE) return a;
@@ -229,7 +252,7 @@ function rebuild(t: Term, args: readonly Term[]): Term {
     case 'var':
       return t;
     case 'cell':
-      return cell(t.payload as string, a);
+      return t.sort === 'long' ? cell64(t.payload as string, a) : cell(t.payload as string, a);
     case 'not':
       return not(a);
     case 'and':
@@ -259,6 +282,8 @@ function rebuild(t: Term, args: readonly Term[]): Term {
     case 'bor':
     case 'bxor':
       return binary(t.op, a, b);
+    default:
+      return t.args.length === 0 ? t : rebuild64(t, args);
   }
 }
 /** `t` with `to` in the place of the unknown `from`. */
@@ -308,7 +333,7 @@ export function contains(t: Term, part: Term): boolean {
 /** For messages. */
 export function show(t: Term, depth = 6): string {
   if (depth === 0) return '...';
-  if (t.op === 'const' || t.op === 'var') return String(t.payload);
+  if (t.op === 'const' || t.op === 'const64' || t.op === 'var') return String(t.payload);
   const args = t.args.map((a) => show(a, depth - 1));
   if (t.op === 'cell') return `${t.payload}[${args.join()}]`;
   return args.length === 0 ? t.op : `(${t.op} ${args.join(' ')})`;
