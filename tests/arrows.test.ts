@@ -40,6 +40,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'src/sdk/apex.ts': ['npm:virtsec'],
   'src/sdk/app/bare.ts': ['src/sdk/', 'src/kernel/abi.ts', 'src/compiler/intrinsics.ts'],
   'src/drivers/console/bare.ts': ['npm:virtsec'],
+  'src/drivers/operator/': ['npm:virtsec'],
   'src/sdk/': [
     'src/kernel/abi.ts',
     'src/kernel/plan.ts',

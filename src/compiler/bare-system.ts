@@ -31,6 +31,8 @@ export interface BarePartition {
   readonly ports: ReadonlyMap<string, number>;
   /** Byte addresses, half open. */
   readonly registers: readonly { readonly start: number; readonly end: number }[];
+  /** The interrupt of its device: a source of the board's PLIC. */
+  readonly interrupt?: number;
   /** Of a VMM: its guest. */
   readonly guest?: MetalGuest;
 }
@@ -75,12 +77,13 @@ export function buildBareSystem(
   partitions: readonly BarePartition[],
   streams: readonly MetalStream[],
 ): SystemImage {
-  const programs = partitions.map(({ name, file, ports, registers, guest }): MetalProgram => ({
+  const programs = partitions.map(({ name, file, ports, registers, interrupt, guest }): MetalProgram => ({
     name,
     files: sourcesOf(file),
     dataBytes: BYTES_OF_DATA,
     devices: regionsOf(name, registers),
     ports,
+    ...(interrupt === undefined ? {} : { interrupt }),
     ...(guest === undefined ? {} : { guest }),
   }));
   return buildSystem(kernelSources(`${SOURCES}kernel`), words, programs, streams);

@@ -18,6 +18,7 @@ const CSR = { mhartid: 0xf14, mtvec: 0x305, mscratch: 0x340, mepc: 0x341 } as co
 const STACK_BYTES = 16 * 1024;
 const FRAME = 4096;
 const OP_EXIT = 3;
+const NAME_BYTES = 64;
 /** Words of 64 bits in a row of a program's table of streams (sdk/bare.ts). */
 const STREAM_ROW = 6;
 
@@ -57,6 +58,8 @@ export interface MetalProgram {
   /** Bytes of data: message page, state, stack. Rounded up to a power of two. */
   readonly dataBytes: number;
   readonly devices: readonly Region[];
+  /** The interrupt of its device: a source of the board's PLIC. */
+  readonly interrupt?: number;
   /** Handles by the names of its ports. */
   readonly ports?: ReadonlyMap<string, number>;
   readonly guest?: MetalGuest;
@@ -258,6 +261,15 @@ function bytesOf(words: Int32Array): Uint8Array {
   return bytes;
 }
 
+/** Of partitions, as kernel/metal/log.ts reads them. */
+function namesOf(programs: readonly MetalProgram[]): Uint8Array {
+  const bytes = new Uint8Array(programs.length * NAME_BYTES);
+  programs.forEach(({ name }, p) => {
+    bytes.set(new TextEncoder().encode(name).subarray(0, NAME_BYTES - 1), p * NAME_BYTES);
+  });
+  return bytes;
+}
+
 /** Files of the kernel in the folder `kernel`, in the order of use. */
 const KERNEL = [
   'core/core.ts',
@@ -265,6 +277,7 @@ const KERNEL = [
   'metal/board.ts',
   'metal/regions.ts',
   'metal/guest.ts',
+  'metal/log.ts',
   'metal/supervisor.ts',
 ];
 
@@ -354,10 +367,20 @@ export function buildSystem(
     emitTexts(asm, unit);
     asm.data('planWords', bytesOf(Int32Array.of(plan.length)));
     asm.data('plan', bytesOf(plan));
+    asm.data('names', namesOf(programs));
     const table = new Int32Array(placed.length * LAYOUT_WORDS);
     asm.data('layout', bytesOf(table), 16);
-    for (const p of placed) {
-      p.blobs.forEach(({ bytes }, n) => asm.data(`blob ${n} of ${p.name}`, bytes, FRAME));
+    asm.data('interrupts', bytesOf(Int32Array.from(programs, ({ interrupt = 0 }) => interrupt)));
+    // Two guests of one kernel share its bytes: nobody writes them.
+    const blobs: { readonly name: string; readonly bytes: Uint8Array }[] = [];
+    const nameOf = (bytes: Uint8Array): string | undefined =>
+      blobs.find((blob) => blob.bytes.length === bytes.length && Buffer.compare(blob.bytes, bytes) === 0)?.name;
+    for (const { name, bytes } of placed.flatMap((p) =>
+      p.blobs.map((b, n) => ({ ...b, name: `blob ${n} of ${p.name}` })),
+    )) {
+      if (nameOf(bytes) !== undefined) continue;
+      blobs.push({ name, bytes });
+      asm.data(name, bytes, FRAME);
     }
     asm.align(FRAME);
     asm.label('state');
@@ -368,7 +391,7 @@ export function buildSystem(
     placed.forEach((p, i) => {
       const row = i * LAYOUT_WORDS;
       p.blobs.forEach(({ address, bytes }, n) => {
-        table[row + n * BLOB_WORDS] = (linked.symbols.get(`blob ${n} of ${p.name}`) ?? 0) / FRAME;
+        table[row + n * BLOB_WORDS] = (linked.symbols.get(nameOf(bytes) ?? '') ?? 0) / FRAME;
         table[row + n * BLOB_WORDS + 1] = alignUp(bytes.length, 8) / 8;
         table[row + n * BLOB_WORDS + 2] = address / FRAME;
       });

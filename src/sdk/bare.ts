@@ -154,6 +154,15 @@ export function reply(handle: number, bytes: number): number {
 export function wait(ticks: number): number {
   return ecall(OP_WAIT, ticks, 0, 0);
 }
+const OP_REST = 34;
+/**
+ * For programs that serve several things: gives the hart up until anything comes for this partition that it has not rested for yet, its
+ * device's interrupt included, or so many ticks. OK, or E_TIMEOUT. Then it looks at all that it serves, and rests again: that ends the
+ * interrupt, which a device that still wants something raises anew.
+ */
+export function rest(ticks: number): number {
+  return ecall(OP_REST, ticks, 0, 0);
+}
 /** Low word of the time in ticks, below 2^30. */
 export function time(): number {
   ecall(OP_TIME, 0, 0, 0);

@@ -4,7 +4,13 @@ import { SOURCES, type BarePartition, buildBareSystem } from '../../compiler/bar
 import type { MetalGuest, SystemImage } from '../../compiler/system-image.ts';
 import { whyNotProved } from '../../kernel/proved-core.ts';
 import { OutsideLanguage } from '../../proof/language.ts';
-import { bootAsWritten, compileSystem, type Description, type Partition } from '../../policy/index.ts';
+import {
+  bootAsWritten,
+  compileSystem,
+  type CompiledSystem,
+  type Description,
+  type Partition,
+} from '../../policy/index.ts';
 import { type Command, usageFailure } from '../command.ts';
 import { findDescription, readDescriptionFile } from '../description-file.ts';
 import { EXIT, Failure } from '../failure.ts';
@@ -13,9 +19,12 @@ import type { Io } from '../io.ts';
 import { checkedDescription } from '../plan-source.ts';
 import { type GuestFiles, loadGuest } from '../../vmm/metal/load.ts';
 
+type Tables = CompiledSystem['tables'];
+
 const BOARDS = ['qemu-virt'];
 /** The UART of the board, which the console driver has. */
 const UART = { start: 0x1000_0000, end: 0x1000_1000 };
+const UART_INTERRUPT = 10;
 
 const sourceAt = (path: string): string => `${SOURCES}${path}`;
 
@@ -43,6 +52,21 @@ function guestOf(name: string, memory: number, files: GuestFiles): MetalGuest {
   };
 }
 
+/** What `port('NAME')` stands for in p's program (docs/sdk.md). */
+function namesFor({ modes, partitions }: Description, tables: Tables, p: number): Map<string, number> {
+  const { may } = partitions[p];
+  const ends = tables.ports[p];
+  const streams = new Set(tables.streams.filter(({ from, to }) => from === p || to === p).map(({ name }) => name));
+  return new Map([
+    ...[...streams].map((name, i) => [name, i] as const),
+    ...ends.map(({ name, handle, bits }) => [name, handle < 0 ? (bits ?? 0) : handle] as const),
+    ...(may.switch.length > 0 ? modes.map(({ name }, i) => [`mode:${name}`, i] as const) : []),
+    ...may.audit.map((one) => [`partition:${one}`, partitions.findIndex(({ name }) => name === one)] as const),
+    ['*', ends.filter(({ handle }) => handle >= 0).length],
+  ]);
+}
+const isOperator = ({ what }: Partition): boolean => what === 'virtsec/operator';
+
 /**
  * The image of a system. Throws a Failure that says which partition is in the way, or that the core, which is compiled from its
  * source, is not the proved one (`anyCore`: it need not be).
@@ -63,10 +87,7 @@ export async function bareImage(
       throw new Failure(EXIT.usage, `virtsec build: partition \`${name}\`: ${why}`);
     };
     const registers = devices.map((device) => device.registers);
-    const ends = compiled.tables.ports[p].filter(({ handle }) => handle >= 0);
-    const ports = new Map(ends.map((end) => [end.name, end.handle]));
-    ports.set('*', ends.length);
-    const common = { name, memory, ports, registers };
+    const common = { name, memory, ports: namesFor(description, compiled.tables, p), registers };
     if (form === 'guest') {
       if (partition.files?.firmware !== undefined) no('no guest brings firmware of its own on bare metal');
       if (partition.harts !== 1) no('a guest on bare metal has one hart');
@@ -74,12 +95,16 @@ export async function bareImage(
       partitions.push({ ...common, file: sourceAt('vmm/metal/vmm.ts'), guest });
     } else if (form === 'driver') {
       if (what !== 'console') no(`there is no \`${what}\` driver for bare metal yet`);
-      partitions.push({ ...common, file: sourceAt('drivers/console/bare.ts'), registers: [UART] });
+      partitions.push({
+        ...common,
+        file: sourceAt('drivers/console/bare.ts'),
+        registers: [UART],
+        interrupt: UART_INTERRUPT,
+      });
+    } else if (isOperator(partition)) {
+      partitions.push({ ...common, file: sourceAt('drivers/operator/bare.ts') });
     } else if (what === undefined || !/\.[jt]s$/.test(what)) no('is not a TypeScript program');
     else partitions.push({ ...common, file: resolve(folder, what) });
-  }
-  if (partitions.filter(({ guest }) => guest !== undefined).length > 1) {
-    throw new Failure(EXIT.usage, 'virtsec build: more than one guest on bare metal is not possible yet');
   }
   try {
     return buildBareSystem(compiled.words, partitions, compiled.tables.streams);

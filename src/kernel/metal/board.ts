@@ -5,6 +5,7 @@
 import {
   add64,
   and64,
+  load32,
   load64,
   load8,
   low,
@@ -20,6 +21,7 @@ import type { Word } from '../../compiler/intrinsics.ts';
 // ---- devices (the same addresses in our own engine and in QEMU)
 /** ns16550a: transmit register, line status; its bit 5: the transmitter is empty. */
 const UART = 0x1000_0000;
+export const UART_FRAME = 0x1_0000;
 const LINE_STATUS = UART + 5;
 const TRANSMITTER_EMPTY = 32;
 /** sifive_test: 0x5555 ends the machine with status 0, 0x3333 with the status in the upper half. */
@@ -29,6 +31,12 @@ const FINISHER_FAIL = 0x3333;
 /** ACLINT: mtimecmp of hart 0, then one every 8 bytes; mtime counts 10 MHz. */
 const MTIMECMP = 0x200_4000;
 const MTIME = 0x200_bff8;
+/** PLIC 1.0.0: priorities, then what context 0 (hart 0, M-mode) has enabled, its threshold, its claim and completion. */
+const PLIC = 0xc00_0000;
+const PLIC_ENABLE = PLIC + 0x2000;
+const PLIC_THRESHOLD = PLIC + 0x20_0000;
+const PLIC_CLAIM = PLIC + 0x20_0004;
+export const MAX_SOURCE = 95;
 /** mtime units of a microsecond. */
 export const MTIME_PER_US = 10;
 
@@ -41,22 +49,46 @@ export function mtime(): Word {
 export function setTimer(hart: number, at: Word): void {
   store64(add64(word(MTIMECMP), word(hart * 8)), at);
 }
+/** Nothing is enabled: after a warm reset anything may be. */
+export function resetInterrupts(): void {
+  for (let w = 0; w < 3; w++) store32(word(PLIC_ENABLE + w * 4), 0);
+  store32(word(PLIC_THRESHOLD), 0);
+}
+export function enableInterrupt(source: number): void {
+  const at = word(PLIC_ENABLE + (source >> 5) * 4);
+  store32(word(PLIC + source * 4), 1);
+  store32(at, load32(at) | (1 << (source & 31)));
+}
+/** The source that is pending, which then stays silent until it is completed; 0: none. */
+export function claimInterrupt(): number {
+  return load32(word(PLIC_CLAIM));
+}
+export function completeInterrupt(source: number): void {
+  store32(word(PLIC_CLAIM), source);
+}
+export function transmitterIsEmpty(): boolean {
+  return (load8(word(LINE_STATUS)) & TRANSMITTER_EMPTY) !== 0;
+}
+export function transmit(byte: number): void {
+  store8(word(UART), byte);
+}
 const PATIENCE = 1000;
-function put(byte: number): void {
+/** When there is nothing else that the hart could do. */
+export function putPatiently(byte: number): void {
   for (let i = 0; i < PATIENCE; i++) {
-    if ((load8(word(LINE_STATUS)) & TRANSMITTER_EMPTY) !== 0) {
-      store8(word(UART), byte);
+    if (transmitterIsEmpty()) {
+      transmit(byte);
       return;
     }
   }
 }
 const LINE = 120;
-/** The kernel's own words: at boot, and when nothing else can be done. After that the UART is a driver's. */
+/** The kernel's own words: at boot, and when nothing else can be done. */
 export function print(text: Word): void {
   for (let i = 0; i < LINE; i++) {
     const byte = load8(add64(text, word(i)));
     if (byte === 0) return;
-    put(byte);
+    putPatiently(byte);
   }
 }
 const NIBBLES = 16;
@@ -66,7 +98,7 @@ const LETTERS = 87;
 export function printHex(value: Word): void {
   for (let i = 0; i < NIBBLES; i++) {
     const digit = low(and64(shiftRight64(value, (NIBBLES - 1 - i) * 4), word(NIBBLES - 1)));
-    put(digit < TEN ? ZERO_DIGIT + digit : LETTERS + digit);
+    putPatiently(digit < TEN ? ZERO_DIGIT + digit : LETTERS + digit);
   }
 }
 const STATUS_SHIFT = 16;

@@ -48,7 +48,7 @@ export const MCOUNTEREN = 0x306;
 const MENVCFG = 0x30a;
 export const MCAUSE = 0x342;
 export const MTVAL = 0x343;
-const MIP = 0x344;
+export const MIP = 0x344;
 // Of the hypervisor extension, which no guest is offered: what its S-mode could keep there is cleared for the next one.
 const HSTATUS = 0x600;
 const HEDELEG = 0x602;
@@ -78,6 +78,8 @@ const SEIP = 0x200;
 const SUPERVISOR_INTERRUPTS = SSIP + STIP + SEIP;
 /** mie, mip: the machine timer. */
 export const MACHINE_TIMER = 0x80;
+/** mie, mip: machine external interrupt. */
+export const MACHINE_EXTERNAL = 0x800;
 /** mstatus: MPP = S; of the rest the guest decides itself (SIE, SPIE, SPP, FS, SUM, MXR). */
 const STATUS_OF_GUEST = 0x800;
 const STATUS_SIE = 0x2;
@@ -131,6 +133,8 @@ const NO_GUEST = -1;
 export class Guests {
   /** The guest whose supervisor registers the hart holds; -1: none. */
   resident = 0;
+  /** mie's bits of M-mode for what runs now. */
+  enabled = 0;
   /** Whether the hart has senvcfg, and the hypervisor extension. */
   hasEnvironment = 0;
   hasHypervisor = 0;
@@ -315,7 +319,7 @@ export function enterGuest(r: Regions, g: Guests, p: number): Word {
   timerOfGuest(g, p);
   csrWrite(MEDELEG, word(TO_GUEST));
   csrWrite(MIDELEG, word(SUPERVISOR_INTERRUPTS));
-  csrWrite(MIE, or64(kept(g, p, S_ENABLED), word(MACHINE_TIMER)));
+  csrWrite(MIE, or64(kept(g, p, S_ENABLED), word(g.enabled)));
   csrWrite(MCOUNTEREN, word(COUNTERS));
   csrWrite(SATP, kept(g, p, S_TABLE));
   csrWrite(MSTATUS, kept(g, p, S_STATUS));
@@ -331,7 +335,7 @@ export function leaveGuest(r: Regions, g: Guests, p: number): void {
   csrWrite(SATP, word(0));
   csrWrite(MEDELEG, word(0));
   csrWrite(MIDELEG, word(0));
-  csrWrite(MIE, word(MACHINE_TIMER));
+  csrWrite(MIE, word(g.enabled));
   csrWrite(MCOUNTEREN, word(0));
   // hstatus.HU would let a program of U-mode load through the guest's tables.
   if (g.hasHypervisor === 1) csrWrite(HSTATUS, word(0));

@@ -63,7 +63,7 @@ function build(kernel: readonly SourceFile[]) {
       return { ...common, files: sourcesOf(`${SRC}/vmm/metal/vmm.ts`), devices: [], guest: { bytes: BYTES, load } };
     }
     if (name === 'warden') return { ...common, files: sourcesOf(here('tests/warden.ts')), devices: [] };
-    return { ...common, files: sourcesOf(`${SRC}/drivers/console/bare.ts`), devices: [UART] };
+    return { ...common, files: sourcesOf(here('tests/both.ts')), devices: [UART] };
   });
   return buildSystem(kernel, openPlanFile(file).words, programs, tables.streams);
 }
@@ -75,7 +75,7 @@ const BOOT = 'Virtsec separation kernel on bare RV64\n';
 function held(transcript: string): void {
   assert.ok(transcript.startsWith(BOOT), transcript);
   const said = transcript.slice(BOOT.length);
-  assert.match(said, /^[<>AB]*$/);
+  assert.doesNotMatch(said, /#/);
   assert.equal(said.split('<').length - 1, 2, 'left begins twice');
   assert.equal(said.split('>').length - 1, 1, 'right begins once');
   const again = said.lastIndexOf('<');
@@ -94,11 +94,11 @@ test('two guests keep their registers to themselves; one is restarted and the ot
 
 /** What is left out, and a letter of what is then seen. */
 const CONTROLS = [
-  ['  keepFloats(g, old);', 'fc'],
-  ['  giveFloats(g, p);', '!'],
-  ['csrWrite(SSCRATCH, kept(g, p, S_SCRATCH));', 's'],
-  ['csrWrite(SENVCFG, kept(g, p, S_ENVIRONMENT));', 'e'],
-  ['csrClear(MIP, word(SUPERVISOR_INTERRUPTS));\n', 'q'],
+  ['  keepFloats(g, old);', '#[fc]'],
+  ['  giveFloats(g, p);', '#.*[<>]'],
+  ['csrWrite(SSCRATCH, kept(g, p, S_SCRATCH));', '#s'],
+  ['csrWrite(SENVCFG, kept(g, p, S_ENVIRONMENT));', '#e'],
+  ['csrClear(MIP, word(SUPERVISOR_INTERRUPTS));\n', '#q'],
 ] as const;
 test('control: each register that is not switched is seen', () => {
   for (const [line, letter] of CONTROLS) {
@@ -109,6 +109,6 @@ test('control: each register that is not switched is seen', () => {
     );
     const open = KERNEL.map((file) => ({ ...file, text: file.text.replace(line, '') }));
     const { transcript } = runOnBoard(build(open).flat, { ...BOARD, budget: 7_000_000 });
-    assert.match(transcript.slice(BOOT.length), new RegExp(`[${letter}]`), line);
+    assert.match(transcript.slice(BOOT.length), new RegExp(letter), line);
   }
 });

@@ -143,6 +143,12 @@ function regionsAreApart(k: Kernel, r: Regions, a: number, b: number, p: number,
 function regionTouches(r: Regions, row: number, first: number, end: number): boolean {
   return r.regionRights[row] !== R_NONE && r.regionFrame[row] < end && first < endOf(r, row);
 }
+/** Whether a page frame is in nobody's regions. */
+export function nobodyHas(k: Kernel, r: Regions, frame: number): boolean {
+  const rows = k.np * MAX_REGIONS;
+  for (let row = 0; row < rows; row++) if (regionTouches(r, row, frame, frame + 1)) return false;
+  return true;
+}
 /** ACLINT, frames of both devices: whoever writes mtimecmp has everybody's time. */
 const ACLINT_FIRST = 0x2000;
 const ACLINT_END = 0x2010;

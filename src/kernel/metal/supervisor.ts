@@ -9,6 +9,7 @@ import {
   E_BLOCKED,
   E_BUDGET,
   E_RETRY,
+  E_TIMEOUT,
   FAULT_TRAP,
   FX_END,
   FX_KILL,
@@ -18,6 +19,8 @@ import {
   OK,
   OP_CALL,
   OP_EXIT,
+  OP_LOG,
+  OP_RAISE,
   OP_REPLY,
   OP_RESULT,
   OP_SEND,
@@ -27,6 +30,7 @@ import {
   P_HALTED,
   P_LOADING,
   P_READY,
+  TIME_BASE,
   W_NONE,
   allDone,
   boot,
@@ -44,7 +48,20 @@ import {
 import type { Kernel } from '../core/core.ts';
 import { H_TICK, MAX_PLAN_WORDS, loadPlan } from '../plan-load.ts';
 import type { PlanWords } from '../plan-load.ts';
-import { FRAME_SHIFT, MTIME_PER_US, mtime, powerOff, print, printHex, setTimer } from './board.ts';
+import {
+  FRAME_SHIFT,
+  MAX_SOURCE,
+  MTIME_PER_US,
+  claimInterrupt,
+  completeInterrupt,
+  enableInterrupt,
+  mtime,
+  powerOff,
+  print,
+  printHex,
+  resetInterrupts,
+  setTimer,
+} from './board.ts';
 import {
   codeOf,
   confine,
@@ -59,10 +76,12 @@ import {
 } from './regions.ts';
 import type { Regions } from './regions.ts';
 import {
+  MACHINE_EXTERNAL,
   MACHINE_TIMER,
   MCAUSE,
   MCOUNTEREN,
   MIE,
+  MIP,
   MSTATUS,
   MTVAL,
   beforeTimer,
@@ -78,9 +97,12 @@ import {
   wakeVmm,
 } from './guest.ts';
 import type { Guests } from './guest.ts';
+import { drainLog, flushLog, logLine, logWaits, noteFault, noteRestart, prepareLog } from './log.ts';
+import type { Log } from './log.ts';
 import {
   add64,
   addressOf,
+  and64,
   below64,
   csrRead,
   csrWrite,
@@ -107,6 +129,7 @@ const STATUS_OF_PARTITION = 0x20_0080;
 /** mcause: environment call from U-mode; the timer's interrupt has the top bit set. */
 const CAUSE_CALL = 8;
 const CAUSE_TIMER = 7;
+const CAUSE_EXTERNAL = 11;
 
 // ---- register frames: pc, then x1 to x31
 export const FRAME_REGISTERS = 32;
@@ -119,8 +142,9 @@ const A1 = 11;
 const A2 = 12;
 const A7 = 17;
 const CALL_BYTES = 4;
-/** The metal supervisor's own call, of a VMM (docs/design/metal.md). */
+/** The metal supervisor's own calls: of a VMM, and to rest until anything comes (docs/design/metal.md). */
 const OP_VCPU_RUN = 33;
+const OP_REST = 34;
 
 /** Of the message page, the first of a partition's data: what goes in, what comes out (from byte 1,024 on). */
 const MESSAGE_OUT = 1024;
@@ -150,6 +174,15 @@ export class Supervisor {
   period = 0;
   readonly times = new Int32Array(TIME_WORDS);
   readonly registers = new Int32Array(FRAME_WORDS);
+  /** 1: p has said REST, and goes on when anything comes, or at that time. */
+  readonly resting = new Int32Array(MAX_PARTITIONS);
+  readonly restHi = new Int32Array(MAX_PARTITIONS);
+  readonly restLo = new Int32Array(MAX_PARTITIONS);
+  /** 1: something has come since p last rested. */
+  readonly woken = new Int32Array(MAX_PARTITIONS);
+  /** The interrupt of p's device, 0: none; and whether it has come and is not completed. */
+  readonly source = new Int32Array(MAX_PARTITIONS);
+  readonly inService = new Int32Array(MAX_PARTITIONS);
 }
 
 // ---- registers of partitions
@@ -170,6 +203,9 @@ function newLife(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): vo
   setRegister(s, p, SP, dataEnd(r, p));
   setRegister(s, p, A0, word(k.restarts[p]));
   setRegister(s, p, A1, word(k.startKind[p]));
+  s.resting[p] = 0;
+  s.woken[p] = 0;
+  complete(s, p);
   if (hasGuest(r, p)) resetGuest(g, p);
   fenceInstructions();
 }
@@ -205,6 +241,70 @@ function advance(k: Kernel, s: Supervisor): void {
   }
 }
 
+// ---- rest, and interrupts of devices, which belong to the one partition that has the device
+function rouse(s: Supervisor, p: number, result: number): void {
+  if (s.resting[p] === 0) {
+    s.woken[p] = 1;
+    return;
+  }
+  s.resting[p] = 0;
+  setRegister(s, p, A0, word(result));
+}
+/** The driver has looked at its device: its interrupt may come again. */
+function complete(s: Supervisor, p: number): void {
+  if (s.inService[p] === 0) return;
+  s.inService[p] = 0;
+  completeInterrupt(s.source[p]);
+}
+function rest(k: Kernel, s: Supervisor, p: number, ticks: number): void {
+  setRegister(s, p, PC, add64(register(s, p, PC), word(CALL_BYTES)));
+  setRegister(s, p, A0, word(OK));
+  complete(s, p);
+  if (s.woken[p] === 1 || ticks <= 0 || ticks >= TIME_BASE) {
+    s.woken[p] = 0;
+    return;
+  }
+  const lo = k.timeLo + ticks;
+  s.resting[p] = 1;
+  s.restHi[p] = lo < TIME_BASE ? k.timeHi : k.timeHi + 1;
+  s.restLo[p] = lo < TIME_BASE ? lo : lo - TIME_BASE;
+}
+function isRested(k: Kernel, s: Supervisor, p: number): boolean {
+  return k.timeHi > s.restHi[p] || (k.timeHi === s.restHi[p] && k.timeLo >= s.restLo[p]);
+}
+function onExternal(k: Kernel, s: Supervisor): void {
+  const source = claimInterrupt();
+  if (source === 0) return;
+  for (let p = 0; p < k.np; p++) {
+    if (s.source[p] === source) {
+      s.inService[p] = 1;
+      rouse(s, p, OK);
+      return;
+    }
+  }
+  completeInterrupt(source);
+}
+/** In windows of others no interrupt takes time: it waits for a window of its driver, or of nobody. */
+function takesInterrupts(s: Supervisor, owner: number): boolean {
+  return owner < 0 || s.source[owner] > 0;
+}
+function hears(g: Guests, s: Supervisor, owner: number): void {
+  g.enabled = takesInterrupts(s, owner) ? MACHINE_TIMER + MACHINE_EXTERNAL : MACHINE_TIMER;
+  csrWrite(MIE, word(g.enabled));
+}
+/** The image says which interrupt each partition's device has; false: it says what cannot be. */
+function readInterrupts(k: Kernel, s: Supervisor): boolean {
+  resetInterrupts();
+  for (let p = 0; p < k.np; p++) {
+    const source = load32(add64(symbol('interrupts'), word(p * 4)));
+    if (source < 0 || source > MAX_SOURCE) return false;
+    for (let q = 0; q < p; q++) if (source > 0 && s.source[q] === source) return false;
+    s.source[p] = source;
+    if (source > 0) enableInterrupt(source);
+  }
+  return true;
+}
+
 // ---- effects
 function carryOut(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): void {
   const effects = takeEffects(k, p);
@@ -214,23 +314,26 @@ function carryOut(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): v
     stopped(k, p);
   } else if ((effects & (FX_WAKE | FX_END)) !== 0 && g.guestRuns[p] === 1) {
     setRegister(s, p, A0, word(wakeVmm(g, p, s.ending === 1)));
+  } else if (effects !== 0) {
+    rouse(s, p, OK);
   }
 }
 
 // ---- who has the hart
-function isRunnable(k: Kernel, p: number): boolean {
-  return k.state[p] === P_READY && k.why[p] === W_NONE;
+function isRunnable(k: Kernel, s: Supervisor, p: number): boolean {
+  return k.state[p] === P_READY && k.why[p] === W_NONE && s.resting[p] === 0;
 }
 /**
  * Kernel's own work for p in its window, a bounded piece: effects, wiping, loading, the continuation of a blocked call. True:
  * there may be more to do at once.
  */
-function serve(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): boolean {
+function serve(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor, p: number): boolean {
   carryOut(k, r, g, s, p);
   if (k.state[p] === P_ASKED) {
     if (loadSlice(r, p)) {
       newLife(k, r, g, s, p);
       loaded(k, p);
+      if (k.restarts[p] > 0) noteRestart(l, p);
     }
     return true;
   }
@@ -238,6 +341,7 @@ function serve(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): bool
     const done = work(k, 0, p);
     return done === OK || done === E_RETRY;
   }
+  if (s.resting[p] === 1 && isRested(k, s, p)) rouse(s, p, E_TIMEOUT);
   if (k.why[p] === W_NONE) return false;
   const result = step(k, 0, p, OP_RESULT, 0, 0, 0);
   if (result === E_BLOCKED || result === E_BUDGET) return false;
@@ -259,7 +363,7 @@ function answer(k: Kernel, r: Regions, s: Supervisor, p: number, result: number)
 function takesMessage(op: number): boolean {
   return op === OP_SEND || op === OP_WRITE || op === OP_CALL || op === OP_REPLY;
 }
-function onCall(k: Kernel, r: Regions, s: Supervisor, p: number, op: number): void {
+function onCall(k: Kernel, r: Regions, l: Log, s: Supervisor, p: number, op: number): void {
   const a0 = low(register(s, p, A0));
   const a1 = low(register(s, p, A1));
   const a2 = low(register(s, p, A2));
@@ -271,16 +375,26 @@ function onCall(k: Kernel, r: Regions, s: Supervisor, p: number, op: number): vo
   const result = step(k, 0, p, op, a0, a1, a2);
   // A blocked or unpaid call stays open: the pc still stands on it.
   if (result !== E_BLOCKED && result !== E_BUDGET) answer(k, r, s, p, result);
+  if (op === OP_LOG && result === OK && a0 <= MESSAGE_BYTES) {
+    logLine(l, p, dataOf(r, p), a0);
+    // In the time of who has said it: a schedule may leave none to nobody.
+    drainLog(l);
+  }
   if ((op === OP_EXIT || op === OP_SHUTDOWN) && s.ending === 0 && allDone(k) === 1) {
     s.ending = 1;
     stop(k);
   }
 }
-function isOver(k: Kernel, s: Supervisor): boolean {
+function isOver(k: Kernel, r: Regions, s: Supervisor): boolean {
   if (s.ending === 0) return false;
   if (s.grace >= GRACE_FRAMES) return true;
-  for (let p = 0; p < k.np; p++) if (k.state[p] === P_READY) return false;
+  for (let p = 0; p < k.np; p++) if (goesOnAtTheEnd(k, r, s, p)) return false;
   return true;
+}
+/** Whether it still has something to do; who only waits has not. Guests are told of the end by their VMM. */
+function goesOnAtTheEnd(k: Kernel, r: Regions, s: Supervisor, p: number): boolean {
+  const effects = hasGuest(r, p) ? FX_WAKE | FX_END : FX_WAKE;
+  return k.state[p] === P_READY && (isRunnable(k, s, p) || (k.fx[p] & effects) !== 0);
 }
 
 const FOREVER = 1 << 28;
@@ -290,16 +404,17 @@ function untilDeadline(k: Kernel, hi: number, lo: number): number {
   return hi === k.timeHi && lo > k.timeLo ? lo - k.timeLo : 1;
 }
 /** Ticks after which p, which cannot run now, may go on by itself: its wait or its back-off ends. */
-function rest(k: Kernel, p: number): number {
+function pause(k: Kernel, s: Supervisor, p: number): number {
   if (k.state[p] === P_LOADING) return untilDeadline(k, k.goHi[p], k.goLo[p]);
+  if (s.resting[p] === 1) return untilDeadline(k, s.restHi[p], s.restLo[p]);
   return k.state[p] === P_READY ? untilDeadline(k, k.untilHi[p], k.untilLo[p]) : FOREVER;
 }
 
 /** Whether p could go on in a window of nobody's, or the kernel for it. */
-function hasWork(k: Kernel, p: number): boolean {
+function hasWork(k: Kernel, s: Supervisor, p: number): boolean {
   const state = k.state[p];
-  if (k.fx[p] !== 0 || isRunnable(k, p)) return true;
-  if (state === P_READY || state === P_LOADING) return rest(k, p) <= 1;
+  if (k.fx[p] !== 0 || isRunnable(k, s, p)) return true;
+  if (state === P_READY || state === P_LOADING) return pause(k, s, p) <= 1;
   return state !== P_HALTED;
 }
 /** Ticks of a background partition's turn. */
@@ -309,7 +424,7 @@ function nextBackground(k: Kernel, s: Supervisor): number {
   for (let i = 1; i < MAX_PARTITIONS + 1; i++) {
     const q = s.lastBackground + i;
     const turn = q >= k.np ? q - k.np : q;
-    if (turn < k.np && k.background[turn] === 1 && hasWork(k, turn)) return turn;
+    if (turn < k.np && k.background[turn] === 1 && hasWork(k, s, turn)) return turn;
   }
   return NOBODY;
 }
@@ -321,11 +436,11 @@ function turnInBackground(k: Kernel, s: Supervisor): number {
   return nextBackground(k, s);
 }
 /** Ticks until one of the background partitions may go on by itself. */
-function restOfBackground(k: Kernel): number {
+function pauseOfBackground(k: Kernel, s: Supervisor): number {
   let least = FOREVER;
   for (let p = 0; p < k.np; p++) {
     if (k.background[p] === 1) {
-      const ticks = rest(k, p);
+      const ticks = pause(k, s, p);
       if (ticks < least) least = ticks;
     }
   }
@@ -337,32 +452,39 @@ const MAX_ROUNDS = 1 << 30;
  * Chooses what runs next and returns its register frame. Whoever owns the window and cannot run leaves the hart idle: its time is
  * given to nobody. In windows of nobody's the background partitions take turns.
  */
-function giveHart(k: Kernel, r: Regions, g: Guests, s: Supervisor): Word {
+function giveHart(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor): Word {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     advance(k, s);
     takeSwitch(k, 0);
-    if (isOver(k, s)) powerOff(k.status);
+    if (isOver(k, r, s)) {
+      flushLog(l);
+      powerOff(k.status);
+    }
     const owner = k.winPart[k.curWin[0]];
+    hears(g, s, owner);
+    if (takesInterrupts(s, owner) && and64(csrRead(MIP), word(MACHINE_EXTERNAL)) !== word(0)) onExternal(k, s);
     const p = owner >= 0 ? owner : turnInBackground(k, s);
+    if (owner < 0) drainLog(l);
     if (p >= 0) {
-      const more = serve(k, r, g, s, p);
+      const more = serve(k, r, g, l, s, p);
       if (owner < 0) {
         s.lastBackground = p;
         s.isWorking = more ? 1 : 0;
       }
-      if (isRunnable(k, p)) {
+      if (isRunnable(k, s, p)) {
         arm(k, s, owner < 0 ? TURN : FOREVER);
         return resume(r, g, s, p);
       }
-      if (owner >= 0 && !more) idle(k, s, rest(k, p));
+      if (owner >= 0 && !more) idle(k, l, s, pause(k, s, p));
     } else {
-      idle(k, s, restOfBackground(k));
+      idle(k, l, s, pauseOfBackground(k, s));
     }
   }
   return registersOf(s, 0);
 }
-function idle(k: Kernel, s: Supervisor, ticks: number): void {
-  arm(k, s, ticks);
+function idle(k: Kernel, l: Log, s: Supervisor, ticks: number): void {
+  drainLog(l);
+  arm(k, s, logWaits(l) ? 1 : ticks);
   waitForInterrupt();
 }
 /** p has the hart, within its regions and under its name: its program, or its guest. */
@@ -382,69 +504,88 @@ function resumeGuest(r: Regions, g: Guests, s: Supervisor, p: number): Word {
   return frame;
 }
 /** Whether p goes on in its window as if nothing had been. */
-function goesOn(k: Kernel, p: number): boolean {
-  return k.switched[0] === 0 && k.fx[p] === 0 && isRunnable(k, p);
+function goesOn(k: Kernel, s: Supervisor, p: number): boolean {
+  return k.switched[0] === 0 && k.fx[p] === 0 && isRunnable(k, s, p);
 }
 
 /**
  * From the trap stub, which has saved what a function may change: the short way, for a call after which nothing has changed about
  * who has the hart. Gives back the caller's frame; 0: `handle` goes on, all registers saved.
  */
-export function trap(k: Kernel, r: Regions, g: Guests, s: Supervisor): Word {
+export function trap(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor): Word {
   if (g.isGuest === 1 || csrRead(MCAUSE) !== word(CAUSE_CALL)) return word(0);
   const p = s.current;
   const op = low(register(s, p, A7));
-  if (op === OP_VCPU_RUN && hasGuest(r, p)) return word(0);
+  if (op === OP_REST || (op === OP_VCPU_RUN && hasGuest(r, p))) return word(0);
   if (!below64(mtime(), nextTick(s))) advance(k, s);
-  onCall(k, r, s, p, op);
-  if (goesOn(k, p)) return registersOf(s, p);
+  onCall(k, r, l, s, p, op);
+  if (goesOn(k, s, p)) return registersOf(s, p);
+  if ((k.fx[p] & FX_KILL) !== 0 && op !== OP_EXIT) {
+    const raised = op === OP_RAISE;
+    noteFault(l, k, p, raised ? text(' was stopped for a fault (raised).') : text(' made a call that is not its own.'));
+  }
   s.isAnswered = 1;
   return word(0);
 }
 /** The long way: gives back the frame to be resumed. */
-export function handle(k: Kernel, r: Regions, g: Guests, s: Supervisor): Word {
+export function handle(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor): Word {
   const cause = csrRead(MCAUSE);
   const p = s.current;
   if (s.isAnswered === 1) {
     s.isAnswered = 0;
-    return giveHart(k, r, g, s);
+    return giveHart(k, r, g, l, s);
   }
   if (!below64(mtime(), nextTick(s))) advance(k, s);
-  if (g.isGuest === 1) return trapOfGuest(k, r, g, s, p, cause);
-  if (cause === word(CAUSE_CALL)) {
+  if (g.isGuest === 1) return trapOfGuest(k, r, g, l, s, p, cause);
+  if (isInterrupt(cause, CAUSE_EXTERNAL)) {
+    onExternal(k, s);
+  } else if (cause === word(CAUSE_CALL) && low(register(s, p, A7)) === OP_REST) {
+    rest(k, s, p, low(register(s, p, A0)));
+  } else if (cause === word(CAUSE_CALL)) {
     // VCPU_RUN: all other calls are answered.
     setRegister(s, p, PC, add64(register(s, p, PC), word(CALL_BYTES)));
     if (s.ending === 1) {
       setRegister(s, p, A0, word(wakeVmm(g, p, true)));
-      return giveHart(k, r, g, s);
+      return giveHart(k, r, g, l, s);
+    }
+    if (s.woken[p] === 1) {
+      s.woken[p] = 0;
+      setRegister(s, p, A0, word(wakeVmm(g, p, false)));
+      return giveHart(k, r, g, l, s);
     }
     vcpuRun(r, g, p, low(register(s, p, A0)));
-    if (goesOn(k, p)) return resumeGuest(r, g, s, p);
-  } else if (!isTimer(cause)) {
+    if (goesOn(k, s, p)) return resumeGuest(r, g, s, p);
+  } else if (!isInterrupt(cause, CAUSE_TIMER)) {
     fault(k, p, FAULT_TRAP);
+    if ((k.fx[p] & FX_KILL) !== 0) noteFault(l, k, p, text(' was stopped for a fault (trap).'));
   }
-  return giveHart(k, r, g, s);
+  return giveHart(k, r, g, l, s);
 }
-function trapOfGuest(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number, cause: Word): Word {
-  if (isTimer(cause)) {
+function trapOfGuest(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor, p: number, cause: Word): Word {
+  if (isInterrupt(cause, CAUSE_EXTERNAL)) {
+    leaveGuest(r, g, p);
+    onExternal(k, s);
+    return giveHart(k, r, g, l, s);
+  }
+  if (isInterrupt(cause, CAUSE_TIMER)) {
     // The guest's own timer; or the kernel's: the window's end, or that of a turn.
-    if (goesOn(k, p) && below64(mtime(), armed(s))) {
+    if (goesOn(k, s, p) && below64(mtime(), armed(s))) {
       timerOfGuest(g, p);
       setTimer(0, beforeTimer(g, p, armed(s)));
       return vcpuOf(r, p);
     }
     leaveGuest(r, g, p);
-    return giveHart(k, r, g, s);
+    return giveHart(k, r, g, l, s);
   }
   leaveGuest(r, g, p);
   tellVmm(r, g, p);
   setRegister(s, p, A0, cause);
-  if (!goesOn(k, p)) return giveHart(k, r, g, s);
+  if (!goesOn(k, s, p)) return giveHart(k, r, g, l, s);
   csrWrite(MSTATUS, word(STATUS_OF_PARTITION));
   return registersOf(s, p);
 }
-function isTimer(cause: Word): boolean {
-  return cause < word(0) && (low(cause) & 0xff) === CAUSE_TIMER;
+function isInterrupt(cause: Word, which: number): boolean {
+  return cause < word(0) && (low(cause) & 0xff) === which;
 }
 
 /** A trap in the kernel itself: the machine stops, and says where. */
@@ -476,7 +617,7 @@ function readPlan(f: PlanWords): void {
   for (let i = 0; i < n; i++) f.words[i] = load32(add64(at, word(i * 4)));
 }
 /** From reset to the frame of the first partition. */
-export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, s: Supervisor): Word {
+export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, l: Log, s: Supervisor): Word {
   csrWrite(MCOUNTEREN, word(0));
   readPlan(f);
   if (loadPlan(k, f) !== OK) refuse(text('the plan is damaged'));
@@ -486,12 +627,13 @@ export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, s: Supervis
   readLayout(k, r);
   if (!layoutIsSound(k, r, low(shiftRight64(symbol('kernelEnd'), FRAME_SHIFT))))
     refuse(text('the layout is not sound'));
+  if (!readInterrupts(k, s)) refuse(text('the interrupts of devices are not sound'));
   preparePmp(k, r);
+  prepareLog(k, r, l);
   if (!guestsCanBeApart()) refuse(text('the hart has vector registers, which are not switched'));
   prepareGuests(g);
   s.confined = NOBODY;
   store64(addressOf(s.times), add64(mtime(), word(s.period)));
-  csrWrite(MIE, word(MACHINE_TIMER));
   print(text('Virtsec separation kernel on bare RV64\n'));
-  return giveHart(k, r, g, s);
+  return giveHart(k, r, g, l, s);
 }

@@ -1,5 +1,5 @@
 // A guest in S-mode that fills every register which another guest could see with values of its own, and looks at them again and again.
-// It says `<` when it begins, a dot each so often, and a letter when a register has another's value; it dies of no look.
+// It says `<` or `>` when it begins, `A` or `B` each so often, and `#` and a letter when a register has another's value.
 import {
   add64,
   addressOf,
@@ -35,6 +35,7 @@ const SSIP = 2;
 const FLOAT_WORDS = 64;
 const FLOATS = 32;
 const BEGUN = 60;
+const HASH = 35;
 const ALIVE = 65;
 const ROUNDS = 0x7fff_ffff;
 const LOOKS = 400;
@@ -156,13 +157,14 @@ export function main(s: Alone): number {
   // What it finds at the beginning is nobody's.
   csrSet(SSTATUS, word(STATUS_FS));
   keepFloats(s);
-  for (let n = 0; n < FLOATS; n++) if (load64(add64(addressOf(s.floats), word(n * 8))) !== word(0)) say(33);
-  if (csrRead(SSCRATCH) !== word(0) || csrRead(FCSR) !== word(0)) say(33);
+  for (let n = 0; n < FLOATS; n++) if (load64(add64(addressOf(s.floats), word(n * 8))) !== word(0)) say(HASH);
+  if (csrRead(SSCRATCH) !== word(0) || csrRead(FCSR) !== word(0)) say(HASH);
   say(BEGUN + 2 * WHO);
   fill(s);
   for (let round = 0; round < ROUNDS; round++) {
     const letter = foreign(s);
     if (letter > 0) {
+      say(HASH);
       say(letter);
       fill(s);
     }
