@@ -1,6 +1,7 @@
 // A process that proves what it is told to, one question after the other: terms are kept in one table, and Z3's threads do
 // not like company, so what is to go on side by side needs processes of its own.
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { sources } from './manifest.ts';
@@ -83,7 +84,9 @@ export async function proveAll(
   try {
     await Promise.all(Array.from({ length: Math.min(processes, questions.length) }, employ));
   } finally {
+    const ended = children.filter((child) => child.exitCode === null).map((child) => once(child, 'exit'));
     for (const child of children) child.kill();
+    await Promise.all(ended);
   }
 }
 

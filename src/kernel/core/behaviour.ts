@@ -1654,16 +1654,16 @@ export function untilSwitch_result(k: Kernel): number {
 /** So many ticks end neither the frame nor a window before their last. */
 function isTick(k: Kernel, n: number): boolean {
   if (n < 1 || n > k.frameLength[k.mode] - k.framePos) return false;
-  for (let i = 0; i < k.ncores; i++) if (k.winEnd[k.curWin[i]] - k.framePos < n) return false;
+  for (let i = 0; i < k.ncores; i++) if (k.winEnd[k.curWin[i]] < k.framePos + n) return false;
   return true;
 }
 /** They end the frame. */
 function isLast(k: Kernel, n: number): boolean {
-  return isTick(k, n) && n === k.frameLength[k.mode] - k.framePos;
+  return isTick(k, n) && k.framePos + n >= k.frameLength[k.mode];
 }
 /** They end the window of core `i`. */
 function isSwitch(k: Kernel, n: number, i: number): boolean {
-  return i >= 0 && i < k.ncores && isTick(k, n) && (isLast(k, n) || k.winEnd[k.curWin[i]] === k.framePos + n);
+  return i >= 0 && i < k.ncores && isTick(k, n) && (isLast(k, n) || k.winEnd[k.curWin[i]] <= k.framePos + n);
 }
 export function tick_result(k: Kernel, n: number): number {
   return isTick(k, n) ? OK : E_ARG;
