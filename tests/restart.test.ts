@@ -109,6 +109,7 @@ channels:
     wake: (p, _news, dead) => done.push(`${'ab'[p]} sees ${dead === 0 ? 'all its peers' : 'a peer gone'}`),
     tellEnd: nothing,
     switchWindow: nothing,
+    deadline: () => undefined,
     tell: nothing,
   };
   const { k, tick } = bootPlan(openPlanFile(file).words);

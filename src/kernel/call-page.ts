@@ -17,6 +17,11 @@ export const W_OP = 1;
 export const W_ARG0 = 2;
 export const W_ARG1 = 3;
 export const W_ARG2 = 4;
+/**
+ * P: by when what it does now must be done: the low digit of TIME, in ticks, and 1; 0: nothing must. The kernel looks at it at the end of
+ * each of its windows, if the plan says what is done about a missed deadline.
+ */
+export const W_DEADLINE = 5;
 /** P: lock of the partition's own threads around an operation (0 free, 1 held, 2 held and waited for). The kernel never looks at it. */
 export const W_LOCK = 8;
 /** K: incremented whenever the kernel has news for the partition; it waits on it (futex). */

@@ -50,6 +50,8 @@ export interface PlanPartition {
   /** True: it has the right to switch the schedule's modes. */
   readonly maySwitch?: boolean;
   /** How often it must BEAT, in microseconds. */
+  /** The plan says what is done about windows and deadlines that it misses. */
+  readonly timed?: boolean;
   readonly beat?: number;
   /** Faults that are not reported: the description says `ignore`. */
   readonly unreported?: readonly string[];

@@ -19,8 +19,6 @@ const FIELDS: readonly Rule[] = [
   // The kernel has the right; nothing in a guest or a driver could use it.
   ['may', 'an authority of a guest or a driver (`may`)', isApp],
   ['devices', 'devices of a board'],
-  ['faults.deadline', 'missed deadlines as faults'],
-  ['process.deadline', 'missed deadlines as faults'],
   // VMM and drivers do not say that they live: they would all be stopped.
   ['faults.beat', 'the heartbeat of a guest or a driver', isApp],
 ];

@@ -146,6 +146,7 @@ function planPartition(
     terminal: partition.terminal,
     mayShutDown: mayEndSystem(partition),
     ...given('maySwitch', may.switch.length > 0),
+    ...given('timed', faults.actions.has('deadline') || faults.process.has('deadline')),
     ...given('beat', faults.beat),
     ...given('unreported', unreported),
     ...given('process', Object.fromEntries(faults.process)),

@@ -269,6 +269,16 @@ export async function TIMED_WAIT(DELAY_TIME: SystemTime): Promise<{ readonly RET
   return just(NO_ERROR);
 }
 
+/**
+ * The deadline of the process, which there is one of: so many nanoseconds from now, or none (INFINITE_TIME_VALUE). What a missed one
+ * leads to, the description says (`faults: { deadline }`).
+ */
+export async function REPLENISH(BUDGET_TIME: SystemTime): Promise<{ readonly RETURN_CODE: number }> {
+  if (BUDGET_TIME < INFINITE_TIME_VALUE) return just(INVALID_PARAM);
+  await own.health.deadline(BUDGET_TIME === INFINITE_TIME_VALUE ? undefined : millisecondsOf(BUDGET_TIME));
+  return just(NO_ERROR);
+}
+
 // ---- the partition (Part 1, 3.2)
 
 export interface PartitionStatus {

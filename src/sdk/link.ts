@@ -38,6 +38,8 @@ export interface KernelLink {
   onWake(callback: (stopping: boolean) => void): void;
   /** Calls back once, in `milliseconds` of the partition's time; what it returns calls that off. */
   after(milliseconds: number, callback: () => void): () => void;
+  /** By when what the application does now must be done (W_DEADLINE, kernel/call-page.ts). */
+  deadline(word: number): void;
   /** Bytes read from the stream's end (its index in `facts.streams`); 0: none now, and a wake will tell; -1: closed. */
   readStream(end: number, into: Uint8Array): number;
   /** Bytes written; 0: no room now, and a wake will tell; -1: closed. */

@@ -313,6 +313,34 @@ test('crypto: signatures, encryption, and keys that do not come out', async () =
   ]);
 });
 
+test('who misses its deadline is started again, who meets it is not', async () => {
+  const work = (milliseconds: string): string => `
+    import { log, self, time } from 'virtsec/sdk';
+    let times = 0;
+    time.every(50, async () => {
+      times += 1;
+      if (self.startKind === 'boot' && times === 3) await log('third');
+      await time.sleep(times === 3 && self.startKind === 'boot' ? ${milliseconds} : 5);
+    }, { within: 30 });
+    await time.sleep(1000);
+  `;
+  const faults = { deadline: 'cold-restart', otherwise: 'stop' };
+  await using bed = await bedWith(
+    { slow: work('200'), quick: work('20') },
+    {
+      partitions: { slow: { needs: '5ms every 50ms', faults }, quick: { needs: '5ms every 50ms', faults } },
+      schedules: { normal: { frame: '50ms', cores: { 0: [{ slow: '0-10ms' }, { quick: '10-20ms' }] } } },
+    },
+  );
+  await bed.advance(900);
+  assert.deepEqual(
+    bed.endings('slow').map(({ by }) => by),
+    ['fault'],
+  );
+  assert.deepEqual(bed.endings('quick'), []);
+  assert.deepEqual(bed.log('quick'), ['third']);
+});
+
 test('when the system ends, who has said so finishes first', async () => {
   const app = `
     import { exit, log, onStop, port } from 'virtsec/sdk';

@@ -263,7 +263,9 @@ export class TestBed {
     const timers = [...this.#timers].toSorted((a, b) => a.at - b.at);
     const isDue = this.#partitions.some((partition, p) => partition.hasOpenCall || this.#hasBusiness(p));
     if (timers.length === 0 && !isDue) return false;
-    this.#now = Math.min(timers[0]?.at ?? Infinity, isDue ? due : Infinity);
+    // Over no window of one whose plan says what a missed one is.
+    const isTimed = this.#partitions.some((_, p) => this.#isTimed(p));
+    this.#now = Math.min(timers[0]?.at ?? Infinity, isDue || isTimed ? due : Infinity);
     // The core's time first: what timers do is to see the moment that it is.
     for (let turns = 0; turns < TURNS && this.#supervisor.turn(this.#now) <= this.#now; turns++);
     for (const timer of timers) {
@@ -290,6 +292,12 @@ export class TestBed {
   }
 
   // ---- partitions
+
+  /** Its plan says what is done about windows and deadlines that it misses. */
+  #isTimed(p: number): boolean {
+    const { actions, process } = this.#description.partitions[p].faults;
+    return actions.has('deadline') || process.has('deadline');
+  }
 
   #isDouble(p: number): boolean {
     const { form, what = '', name } = this.#description.partitions[p];
@@ -371,6 +379,7 @@ export class TestBed {
         this.#partitions[p].wake(undefined, true);
       },
       switchWindow: () => {},
+      deadline: (p) => (this.#isTimed(p) ? this.#partitions[p].deadline : undefined),
       tell: (event) => this.#tell(event),
     };
   }

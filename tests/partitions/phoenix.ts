@@ -2,9 +2,10 @@
 //   produce: writes lines `LIFE NUMBER` to its stream `line` without end; LIFE is another one each time
 //   consume: reads them, logs each new life, and `WRONG ...` when a line does not follow the one before
 //   hog: takes memory without end; beat: says that it lives, until `after` ms
+//   late: sets itself deadlines and meets them, until it hangs after `after` ms
 //   crash: ends at once, or (`after` ms) later; idle: does nothing
 // All log how they were started.
-import { OP_BEAT } from '../../src/kernel/abi.ts';
+import { OP_BEAT, OP_TIME } from '../../src/kernel/abi.ts';
 import { startPartition } from '../../src/sdk/index.ts';
 
 const partition = await startPartition();
@@ -93,6 +94,21 @@ switch (config.does) {
     // Memory without end, outside V8's own limit.
     const kept: Uint8Array[] = [];
     setInterval(() => kept.push(new Uint8Array(16 << 20).fill(1)), 5);
+    break;
+  }
+  case 'late': {
+    const TIME_MASK = 2 ** 30 - 1;
+    const deadlineIn = (ticks: number): void =>
+      partition.operate(OP_TIME, 0, 0, 0, undefined, (_, out) =>
+        partition.setDeadline(((out[1] + ticks) & TIME_MASK) + 1),
+      );
+    const end = performance.now() + (config.after ?? 0);
+    const work = (): void => {
+      deadlineIn(100_000 / partition.start.tick);
+      while (performance.now() > end);
+      partition.setDeadline(0);
+    };
+    setInterval(work, 10);
     break;
   }
   case 'beat': {

@@ -9,6 +9,7 @@ import {
   W_ARG0,
   W_ARG1,
   W_ARG2,
+  W_DEADLINE,
   W_DOORBELL,
   W_OP,
   W_OUT,
@@ -33,6 +34,8 @@ export interface CoreThreadData {
   readonly pages: readonly bigint[];
   /** Address of the word that the main thread rings after it has posted a CoreRequest. */
   readonly bell: bigint;
+  /** By partition: the plan says what is done about a missed window or deadline. */
+  readonly timed: readonly boolean[];
   /** By partition: events of it that the main thread has not taken yet (`isBounded`). */
   readonly pending: Int32Array<SharedArrayBuffer>;
 }
@@ -146,6 +149,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       lateness.add(now() - at);
       if (missed && from >= 0) lateness.miss();
     },
+    deadline: (p) => (data.timed[p] ? Atomics.load(pages[p], W_DEADLINE) : undefined),
     tell(event: CoreEvent) {
       if (isBounded(event)) {
         if (Atomics.load(data.pending, event.partition) >= MAX_PENDING) return;

@@ -149,7 +149,8 @@ class MemoryTransport implements Transport {
     this.#spawner.on('message', (m: SpawnEvent) => this.#onSpawner(m));
 
     const pending = new Int32Array(new SharedArrayBuffer(4 * this.#pages.length));
-    const coreData: CoreThreadData = { words, pages: this.#pages, bell: this.#bell, pending };
+    const timed = this.#options.plan.partitions.map((p) => p.timed === true);
+    const coreData: CoreThreadData = { words, pages: this.#pages, bell: this.#bell, timed, pending };
     this.#coreThread = new Worker(new URL(`core-thread${EXTENSION}`, import.meta.url), { workerData: coreData });
     this.#coreThread.on('error', (error: Error) => this.#events.broken(`core thread: ${error.message}`));
     this.#coreThread.on('message', (event: CoreEvent) => {

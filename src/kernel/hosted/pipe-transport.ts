@@ -97,6 +97,7 @@ class PipeTransport implements Transport {
         if (child !== undefined) child.isEnding = true;
       },
       switchWindow() {},
+      deadline: () => undefined,
       tell: (event: CoreEvent) => {
         if (event.event === 'died') this.#restarts = event.restarts;
         events.core(event);

@@ -132,6 +132,7 @@ function checkPartition(value: unknown, place: string, allowedPrograms: readonly
     terminal: boolean(f['terminal'], `${place}.terminal`),
     mayShutDown: boolean(f['mayShutDown'], `${place}.mayShutDown`),
     ...optional('maySwitch', f['maySwitch'], place, boolean),
+    ...optional('timed', f['timed'], place, boolean),
     ...optional('beat', f['beat'], place, within(1, MAX_MICROSECONDS)),
     ...optional('ports', f['ports'], place, (v, at) =>
       list(v, at, MAX_PORT_ENDS).map((port, i) => checkPort(port, `${at}[${i}]`)),

@@ -27,6 +27,8 @@ export interface Mechanism {
    * had only just begun, because this turn came too late for all of it.
    */
   switchWindow(from: number, to: number, at: number, missed: boolean): void;
+  /** p's W_DEADLINE, read once; undefined: its plan says nothing of missed windows and deadlines. */
+  deadline(p: number): number | undefined;
   tell(event: CoreEvent): void;
 }
 
@@ -181,8 +183,7 @@ export class Supervisor {
 
   /** A fault that was seen from outside (FAULT_). */
   fault(p: number, code: number): void {
-    core.fault(this.#k, p, code);
-    this.#tellFault(p, code);
+    if (core.fault(this.#k, p, code) === core.OK) this.#tellFault(p, code);
   }
 
   #tellFault(p: number, code: number): void {
@@ -329,6 +330,7 @@ export class Supervisor {
       for (let c = 0; c < k.ncores; c++) {
         if (core.takeSwitch(k, c) === 0) continue;
         const to = k.winPart[k.curWin[c]];
+        this.#judgeTime(this.#before[c], this.#began[c] === 1 && to !== this.#before[c]);
         if (to === this.#before[c]) continue;
         const at = this.#origin + this.#ticks * this.#tickMs;
         this.#mechanism.switchWindow(this.#before[c], to, at, this.#began[c] === 1);
@@ -336,6 +338,19 @@ export class Supervisor {
       }
     }
   }
+  /** A window of p has ended, which had only just begun if it was `missed`: faults of its time. */
+  #judgeTime(p: number, missed: boolean): void {
+    const k = this.#k;
+    const by = p < 0 || k.state[p] !== core.P_READY ? undefined : this.#mechanism.deadline(p);
+    if (by === undefined) return;
+    if (missed) this.fault(p, core.FAULT_WINDOW);
+    // Later than that by less than half of what the digit holds: each deadline is missed once.
+    if (by === 0 || by === this.#judged[p] || ((k.timeLo - by) & (core.TIME_BASE - 1)) >= core.TIME_BASE / 2) return;
+    this.#judged[p] = by;
+    this.fault(p, core.FAULT_DEADLINE);
+  }
+  /** By partition: the deadline that it has missed last. */
+  readonly #judged = new Int32Array(core.MAX_PARTITIONS);
   readonly #before = new Int32Array(core.MAX_CORES);
   /** By core: 1, its window began in this turn. */
   readonly #began = new Uint8Array(core.MAX_CORES);

@@ -52,6 +52,10 @@ class Processes implements Mechanism {
   wake(): void {}
   tellEnd(): void {}
   switchWindow(): void {}
+  /** Any time at all. */
+  deadline(): number {
+    return this.#pick(0xffffffff) | 0;
+  }
   tell(event: CoreEvent): void {
     this.#events.push(event);
   }

@@ -115,9 +115,10 @@ export class Timers {
   }
   /**
    * Runs `work` every so many milliseconds, first after one of them, each time when the last one is done; it keeps to its times
-   * and skips those that it has missed. What it returns ends that.
+   * and skips those that it has missed. What it returns ends that. `within`: so many milliseconds after its time the work must
+   * be done, or it has missed its deadline (`health.deadline`).
    */
-  every(milliseconds: number, work: () => void | Promise<void>): () => void {
+  every(milliseconds: number, work: () => void | Promise<void>, { within }: Patience = {}): () => void {
     let isOn = true;
     let endNow = (): void => {};
     this.#kernel.run(async () => {
@@ -133,7 +134,9 @@ export class Timers {
           });
         }
         if (!isOn) return;
+        if (within !== undefined) this.#kernel.deadline(due + within);
         await work();
+        if (within !== undefined) this.#kernel.deadline(undefined);
         const late = (await this.now()) - due;
         due += milliseconds * (1 + Math.max(0, Math.floor(late / milliseconds)));
       }
@@ -144,6 +147,9 @@ export class Timers {
     };
   }
 }
+
+/** Milliseconds: an hour. Later than so is told from earlier as long as it is. */
+const LONGEST_DEADLINE = 3_600_000;
 
 /** `health`: the health monitor, as a partition may use it (ARINC 653 P1, 3.8). */
 export class Health {
@@ -162,6 +168,17 @@ export class Health {
   /** Says that it lives; due as often as `self.beat` says. */
   async beat(): Promise<void> {
     await this.#kernel.call(OP_BEAT);
+  }
+  /**
+   * What it does now must be done in so many milliseconds, until it says that it is: without a number, or with another one. Who is
+   * not has missed its deadline, whether it hangs or is only slow: at the end of its window the kernel does what the plan says in
+   * `faults: { deadline }`. A partition whose plan says nothing there has no deadlines.
+   */
+  async deadline(milliseconds?: number): Promise<void> {
+    if (milliseconds === undefined) this.#kernel.deadline(undefined);
+    else if (milliseconds >= 0 && milliseconds <= LONGEST_DEADLINE) {
+      this.#kernel.deadline((await this.#kernel.now()) + milliseconds);
+    } else throw new ChannelError('argument', `${milliseconds} is not a deadline of 0 to ${LONGEST_DEADLINE} ms`);
   }
   /** Takes the faults that the plan gives to the partition itself (`process: { ...: handler }`): a bit for each number. */
   async faults(): Promise<number> {

@@ -29,6 +29,7 @@ export function powersOf(link: KernelLink): Powers {
       timers.get(timer)?.();
       timers.delete(timer);
     },
+    deadline: (word) => link.deadline(word | 0),
     readStream: (end, into) => link.readStream(end, into),
     writeStream: (end, bytes) => link.writeStream(end, bytes),
     roomInStream: (end) => link.roomInStream(end),

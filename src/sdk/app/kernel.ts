@@ -169,6 +169,11 @@ export class Kernel {
     return (ticks * this.link.facts.tick) / 1000;
   }
 
+  /** What it does now must be done at that time of the system, in milliseconds; undefined: nothing must. */
+  deadline(at: number | undefined): void {
+    this.link.deadline(at === undefined ? 0 : (this.ticksOf(at) % TIME_BASE) + 1);
+  }
+
   /** Milliseconds since the system started. */
   async now(): Promise<number> {
     const { result, words } = await this.call(OP_TIME);

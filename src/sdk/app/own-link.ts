@@ -54,6 +54,7 @@ export function ownLink(): KernelLink {
       const timer = guarded(() => powers.after(milliseconds, () => callback()));
       return () => guarded(() => powers.callOff(timer));
     },
+    deadline: (word) => guarded(() => powers.deadline(word)),
     readStream: (end, into) => filled(into, (buffer) => powers.readStream(end, buffer)),
     writeStream: (end, bytes) => guarded(() => powers.writeStream(end, copyOf(bytes))),
     roomInStream: (end) => guarded(() => powers.roomInStream(end)),

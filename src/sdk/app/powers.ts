@@ -16,6 +16,7 @@ export interface Powers {
   /** A number for `callOff`. */
   after(milliseconds: number, callback: () => void): number;
   callOff(timer: number): void;
+  deadline(word: number): void;
   readStream(end: number, into: Uint8Array): number;
   writeStream(end: number, bytes: Uint8Array): number;
   roomInStream(end: number): number;
@@ -56,6 +57,7 @@ export const powers: Powers = {
   onWake: () => {},
   after: none,
   callOff: none,
+  deadline: () => {},
   readStream: none,
   writeStream: none,
   roomInStream: none,

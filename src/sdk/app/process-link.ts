@@ -48,6 +48,7 @@ export function processLink(partition: Partition): KernelLink {
       const timer = setTimeout(callback, milliseconds);
       return () => clearTimeout(timer);
     },
+    deadline: (word) => partition.setDeadline(word),
     ...streamOperations(ends),
     readFile: (name, position, into) => onFile(name, (fd) => readSync(fd, into, 0, into.length, position)),
     writeFile: (name, position, bytes) => onFile(name, (fd) => writeSync(fd, bytes, 0, bytes.length, position)),

@@ -13,6 +13,7 @@ import {
   W_ARG0,
   W_ARG1,
   W_ARG2,
+  W_DEADLINE,
   W_DOORBELL,
   W_LOCK,
   W_OP,
@@ -170,6 +171,11 @@ export class Calls {
   exit(status: number): never {
     this.#call(OP_EXIT, status & 0xff);
     return this.#page.leave(status & 0xff);
+  }
+
+  /** By when what it does now must be done (W_DEADLINE). Not an operation: the kernel looks when it is time. */
+  setDeadline(word: number): void {
+    Atomics.store(this.#words, W_DEADLINE, word);
   }
 
   /** Takes the ends that have news: a bit for each. */

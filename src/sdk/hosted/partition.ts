@@ -86,6 +86,10 @@ export class PartitionThread {
   log(text: string): void {
     this.calls.log(text);
   }
+  /** By when what it does now must be done (W_DEADLINE, call-page.ts); 0: nothing must. */
+  setDeadline(word: number): void {
+    this.calls.setDeadline(word);
+  }
   /** Reports that the guest restarts; restarting it is the caller's business. */
   reset(): void {
     this.calls.reset();

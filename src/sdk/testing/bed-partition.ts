@@ -65,6 +65,9 @@ export class BedPartition {
     };
   }
 
+  /** W_DEADLINE. */
+  deadline = 0;
+
   get hasOpenCall(): boolean {
     return this.#open !== undefined;
   }
@@ -84,6 +87,7 @@ export class BedPartition {
     this.#notifications = [];
     this.#woken = () => {};
     this.#dead = 0;
+    this.deadline = 0;
     this.lastStatus = undefined;
     this.lastReason = '';
     for (const { ring } of this.#ends) for (const memory of [ring.header, ring.data, ring.progress]) memory.fill(0);
@@ -152,6 +156,9 @@ export class BedPartition {
         };
       },
       after: (milliseconds, callback) => (lives() ? bed.after(milliseconds, () => lives() && callback()) : () => {}),
+      deadline: (word) => {
+        if (lives()) this.deadline = word;
+      },
       readStream: (end, into) => (lives() ? streams.readStream(end, into) : -1),
       writeStream: (end, bytes) => (lives() ? streams.writeStream(end, bytes) : -1),
       roomInStream: (end) => (lives() ? streams.roomInStream(end) : -1),
