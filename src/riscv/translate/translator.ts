@@ -30,8 +30,11 @@ import { Region } from './region.ts';
 
 /** Table entries; number 0 is not used. */
 export const MOST_REGIONS = 0x8000;
-/** WebAssembly bytes after which all regions are dropped: V8 keeps some ten times as much for them. */
-const MOST_BYTES = 6 << 20;
+/**
+ * WebAssembly bytes after which all regions are dropped, by size of RAM. V8 keeps some ten times as much for them; gcc makes 16 MiB of them,
+ * and where it finds room for 6 it spends more time making them than running them.
+ */
+const mostBytes = (ramBytes: number): number => Math.min(24 << 20, Math.max(6 << 20, ramBytes >> 5));
 const MOST_INSTRUCTIONS = 400;
 /**
  * Places that are warm, but not hot yet, are translated while so many instructions have been retired for each translated one: that is
@@ -238,7 +241,7 @@ export class Translator {
     const queue = this.#queue;
     this.#queue = [];
     this.#waited = 0;
-    if (this.#next + queue.length >= MOST_REGIONS || this.#bytes > MOST_BYTES) this.#removeAll();
+    if (this.#next + queue.length >= MOST_REGIONS || this.#bytes > mostBytes(this.#layout.ramBytes)) this.#removeAll();
     const started = performance.now();
     const { threshold } = this.#layout;
     const names: string[] = [];
