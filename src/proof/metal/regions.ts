@@ -136,7 +136,7 @@ export function askPmp(metal: MetalProgram): Question {
       q.goal(`${who}: bytes of entry ${i}`, implies(physical, eq(entry.matches(at), contains(region, at))));
       for (const kind of KINDS) {
         const is = eq(entry.allows(kind), region.admits(kind));
-        q.goal(`${who}: ${kind} of entry ${i}`, implies(region.exists, is), true);
+        q.goal(`${who}: ${kind} of entry ${i}`, implies(region.exists, is));
       }
     });
   };
@@ -148,7 +148,7 @@ export function askPmp(metal: MetalProgram): Question {
   const regions = regionsOf(metal, state, p, false);
   regions.forEach((a, i) => {
     for (const [j, b] of regions.entries()) {
-      if (j < i) q.goal(`regions ${j} and ${i} share no byte`, not(and(contains(a, at), contains(b, at))), true);
+      if (j < i) q.goal(`regions ${j} and ${i} share no byte`, not(and(contains(a, at), contains(b, at))));
     }
   });
   return q;

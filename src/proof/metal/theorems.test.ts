@@ -13,8 +13,8 @@ const name = quickest();
 const solvers = new Map([[name, await solver(name, 30)]]);
 const sources = metalSources();
 
-/** Labels that are refuted of the kernel with the bug. No answer in time does not count. */
-async function refuted({ file, from, to, theorem: wanted }: Bug): Promise<string[]> {
+/** Labels that are not proved of the kernel with the bug. */
+async function unproved({ file, from, to, theorem: wanted, goal }: Bug): Promise<string[]> {
   const files = sources.map((f) => {
     if (f.name !== file) return f;
     assert.equal(f.text.split(from).length, 2, `"${from}" occurs once in ${file}`);
@@ -22,18 +22,21 @@ async function refuted({ file, from, to, theorem: wanted }: Bug): Promise<string
   });
   const theorem = METAL_THEOREMS.find((t) => t.name === wanted);
   assert.ok(theorem);
-  const { failed } = await proveMetal(metalProgram(files), theorem, { solvers, first: true });
-  return failed.filter((label) => !label.endsWith(NO_ANSWER));
+  const { failed } = await proveMetal(metalProgram(files), theorem, { solvers, first: true }, goal);
+  return [...failed];
 }
 for (const bug of BUGS) {
-  test(`${bug.theorem}: ${bug.name}`, async () => assert.notDeepEqual(await refuted(bug), []));
+  test(`${bug.theorem}: ${bug.name}`, async () => {
+    // No answer in time does not count.
+    assert.notDeepEqual(
+      (await unproved(bug)).filter((label) => !label.endsWith(NO_ANSWER)),
+      [],
+    );
+  });
 }
-// The control.
+// The control: the same goals are proved of the kernel as it is.
 test('nothing is refuted of the kernel as it is', async () => {
-  for (const theorem of METAL_THEOREMS) {
-    const { failed } = await proveMetal(metalProgram(sources), theorem, { solvers });
-    assert.deepEqual(failed, [], theorem.name);
-  }
+  for (const bug of BUGS) assert.deepEqual(await unproved({ ...bug, to: bug.from }), [], bug.goal);
 });
 // Z3's threads never end by themselves.
 test.after(() => setImmediate(() => process.exit()));

@@ -24,7 +24,19 @@ export const METAL_THEOREMS: readonly MetalTheorem[] = [
   { name: 'PRIORITY', says: 'so an access is admitted exactly if one region has all its bytes', ask: askPriority },
 ];
 
-export async function proveMetal(metal: MetalProgram, theorem: MetalTheorem, options: Options): Promise<Outcome> {
-  const asked = { name: theorem.name, says: theorem.says, of: 'once', ask: () => theorem.ask(metal) } as const;
-  return await proveOne(metal.program, asked, undefined, options);
+/** `only`: goals whose labels have this in them. */
+export async function proveMetal(
+  metal: MetalProgram,
+  theorem: MetalTheorem,
+  options: Options,
+  only = '',
+): Promise<Outcome> {
+  const ask = (): Question => {
+    const question = theorem.ask(metal);
+    const goals = question.goals.filter((g) => g.label.includes(only));
+    if (goals.length === 0) throw new Error(`${theorem.name} has no goal ${only}`);
+    question.goals.splice(0, Infinity, ...goals);
+    return question;
+  };
+  return await proveOne(metal.program, { name: theorem.name, says: theorem.says, of: 'once', ask }, undefined, options);
 }
