@@ -9,13 +9,13 @@ const skip = whyNoFfi() ?? false;
 afterEach(() => TestSystem.killAll());
 
 test('random partitions are killed: all come back, nothing is lost between the others', { skip }, async (t) => {
-  const outcome = await soak({ kills: 20, seconds: 60 }, () => {});
+  const outcome = await soak({ partitions: 3, kills: 12, seconds: 60 }, () => {});
   t.diagnostic(JSON.stringify(outcome));
   assert.deepEqual(outcome.wrong, []);
   assert.ok(outcome.messages > 0);
 });
 
 test('control: beyond its budget a partition stays away, and the soak says so', { skip }, async () => {
-  const outcome = await soak({ kills: 20, seconds: 60, budget: 1 }, () => {});
+  const outcome = await soak({ partitions: 2, kills: 12, seconds: 60, budget: 1 }, () => {});
   assert.match(outcome.wrong.join('\n'), /^end of |was not started again/m);
 });
