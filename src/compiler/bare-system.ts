@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readFreestanding } from './freestanding.ts';
 import { buildSystem, kernelSources } from './system-image.ts';
 import type { SourceFile } from '../proof/language.ts';
 import type { MetalGuest, MetalProgram, MetalStream, Region, SystemImage } from './system-image.ts';
@@ -24,10 +25,10 @@ const IMPORT = /^import\b[^'"]*['"]([^'"]+)['"]/gm;
 
 export interface BarePartition {
   readonly name: string;
-  /** A program in the subset. */
+  /** A program in the subset, or an ELF file of another toolchain (freestanding.ts). */
   readonly file: string;
   /** Bytes of its data, at least. */
-  readonly memory: number;
+  readonly memory?: number;
   readonly ports: ReadonlyMap<string, number>;
   /** Byte addresses, half open. */
   readonly registers: readonly { readonly start: number; readonly end: number }[];
@@ -36,6 +37,9 @@ export interface BarePartition {
   /** Of a VMM: its guest. */
   readonly guest?: MetalGuest;
 }
+
+/** By its name: `.ts` and `.js` are sources. */
+export const isElf = (file: string): boolean => !/\.[cm]?[jt]s$/.test(file);
 
 /** A partition's files with what they import, each behind those that it imports. Throws Error when one cannot be read. */
 export function sourcesOf(file: string): SourceFile[] {
@@ -77,9 +81,11 @@ export function buildBareSystem(
   partitions: readonly BarePartition[],
   streams: readonly MetalStream[],
 ): SystemImage {
-  const programs = partitions.map(({ name, file, ports, registers, interrupt, guest }): MetalProgram => ({
+  const programs = partitions.map(({ name, file, memory, ports, registers, interrupt, guest }): MetalProgram => ({
     name,
-    files: sourcesOf(file),
+    ...(isElf(file)
+      ? { files: [], freestanding: readFreestanding(name, readFileSync(file), memory) }
+      : { files: sourcesOf(file) }),
     dataBytes: BYTES_OF_DATA,
     devices: regionsOf(name, registers),
     ports,

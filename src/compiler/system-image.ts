@@ -7,15 +7,19 @@
 import { Assembler } from './assemble.ts';
 import { compileInto, emitTexts } from './compile.ts';
 import { debugSections } from './dwarf.ts';
+import { DISTANCE } from './freestanding.ts';
 import { elfFile } from './elf.ts';
 import { RAM, functionSymbols } from './image.ts';
 import { A0, GP, RA, SP, ZERO, x } from './instructions.ts';
 import { GP_OFFSET } from './layout.ts';
 import { readSources } from './source.ts';
+import type { Freestanding } from './freestanding.ts';
 import type { SourceFile } from '../proof/language.ts';
 
 const CSR = { mhartid: 0xf14, mtvec: 0x305, mscratch: 0x340, mepc: 0x341 } as const;
-const STACK_BYTES = 16 * 1024;
+export const STACK_BYTES = 16 * 1024;
+/** What the stubs call. */
+export const KERNEL_ROOTS: readonly string[] = ['main', 'trap', 'handle', 'panic'];
 const FRAME = 4096;
 const OP_EXIT = 3;
 const NAME_BYTES = 64;
@@ -63,7 +67,9 @@ export interface MetalProgram {
   /** Handles by the names of its ports. */
   readonly ports?: ReadonlyMap<string, number>;
   readonly guest?: MetalGuest;
-  /** In place of `files`: a freestanding program's bytes for its places of code and data. It begins at the first byte. */
+  /** In place of `files`: a program of another toolchain. */
+  readonly freestanding?: Freestanding;
+  /** In place of `files`: machine code for its places of code and data. It begins at the first byte. */
   readonly assembled?: (code: number, data: number) => Uint8Array;
 }
 export interface SystemImage {
@@ -183,12 +189,15 @@ interface Surroundings {
 }
 /** A program's code for its place. The kernel sets sp, a0 and a1; a `main` that returns has ended with that status. */
 function program(
-  { files, name, ports, assembled }: MetalProgram,
+  { files, name, ports, assembled, freestanding }: MetalProgram,
   code: number,
   data: number,
   { streams, guest }: Surroundings,
 ): { bytes: Uint8Array; stateBytes: number } {
   if (assembled !== undefined) return { bytes: assembled(code, data), stateBytes: 0 };
+  if (freestanding !== undefined) {
+    return { bytes: freestanding.image(code, { numbers: ports ?? new Map<string, number>(), streams }), stateBytes: 0 };
+  }
   const asm = new Assembler();
   asm.label('entry');
   asm.address(GP, 'state', GP_OFFSET);
@@ -296,7 +305,7 @@ export function buildSystem(
   programs: readonly MetalProgram[],
   streams: readonly MetalStream[] = [],
 ): SystemImage {
-  const options = { roots: ['main', 'trap', 'handle', 'panic'] };
+  const options = { roots: KERNEL_ROOTS };
   const { layout } = compileInto(new Assembler(), files, options);
   const channels = channelsOf(streams);
   const streamRow = (p: number, at: (channel: Channel, side: number) => number): number[] =>
@@ -312,13 +321,13 @@ export function buildSystem(
   const sized = programs.map((p, i) => {
     const surroundings = { streams: streamRow(i, () => 0), guest: { start: RAM, end: RAM, entry: RAM, tree: RAM } };
     const { bytes, stateBytes } = program(p, RAM, RAM, surroundings);
-    const data = powerOfTwo(Math.max(p.dataBytes, FRAME + stateBytes + FRAME));
+    const data = powerOfTwo(Math.max(p.dataBytes, p.freestanding?.dataBytes ?? 0, FRAME + stateBytes + FRAME));
     return { ...p, code: powerOfTwo(bytes.length), data };
   });
   const build = (kernelEnd: number) => {
     let at = kernelEnd;
-    const place = (bytes: number): number => {
-      const here = alignUp(at, bytes);
+    const place = (bytes: number, to = bytes): number => {
+      const here = alignUp(at, to);
       at = here + bytes;
       return here;
     };
@@ -332,7 +341,9 @@ export function buildSystem(
       ]),
     );
     const placed = sized.map((p, i) => {
-      const code = place(p.code);
+      const isFar = p.freestanding !== undefined;
+      const code = place(p.code, isFar ? DISTANCE : p.code);
+      if (isFar) at = code + DISTANCE;
       const data = place(p.data);
       const guestAt = p.guest === undefined ? undefined : place(p.guest.bytes);
       const loaded = guestAt === undefined ? undefined : p.guest?.load(guestAt);

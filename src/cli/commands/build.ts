@@ -82,12 +82,17 @@ export async function bareImage(
   const compiled = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 });
   const partitions: BarePartition[] = [];
   for (const [p, partition] of description.partitions.entries()) {
-    const { name, form, what, memory, devices } = partition;
+    const { name, form, what, memory, devices, at } = partition;
     const no = (why: string): never => {
       throw new Failure(EXIT.usage, `virtsec build: partition \`${name}\`: ${why}`);
     };
     const registers = devices.map((device) => device.registers);
-    const common = { name, memory, ports: namesFor(description, compiled.tables, p), registers };
+    const common = {
+      name,
+      ...(at['memory'] === undefined ? {} : { memory }),
+      ports: namesFor(description, compiled.tables, p),
+      registers,
+    };
     if (form === 'guest') {
       if (partition.files?.firmware !== undefined) no('no guest brings firmware of its own on bare metal');
       if (partition.harts !== 1) no('a guest on bare metal has one hart');
@@ -103,8 +108,9 @@ export async function bareImage(
       });
     } else if (isOperator(partition)) {
       partitions.push({ ...common, file: sourceAt('drivers/operator/bare.ts') });
-    } else if (what === undefined || !/\.[jt]s$/.test(what)) no('is not a TypeScript program');
-    else partitions.push({ ...common, file: resolve(folder, what) });
+    } else if (what === undefined || what.endsWith('.wasm') || what.startsWith('virtsec/')) {
+      no(`\`${what}\` is neither a TypeScript program nor an ELF file: nothing else runs on bare metal`);
+    } else partitions.push({ ...common, file: resolve(folder, what) });
   }
   try {
     return buildBareSystem(compiled.words, partitions, compiled.tables.streams);
