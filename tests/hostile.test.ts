@@ -7,10 +7,15 @@ import { availableParallelism, getPriority, loadavg, setPriority } from 'node:os
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { LAYERS } from '../src/kernel/abi.ts';
+import { LAYERS, OP_HELLO, OP_LOG, OP_NOTIFY, OP_RESET } from '../src/kernel/abi.ts';
 import type { Layer } from '../src/kernel/abi.ts';
+import { bootPlan } from '../src/kernel/hosted/boot-plan.ts';
 import { landlockAbi } from '../src/kernel/hosted/landlock.ts';
 import { whyNoFfi } from '../src/kernel/hosted/linux.ts';
+import { Supervisor } from '../src/kernel/hosted/supervisor.ts';
+import { openPlanFile } from '../src/kernel/plan-file.ts';
+import { HEADER_BYTES, PROGRESS_BYTES, StreamConsumer, StreamProducer } from '../src/sdk/stream.ts';
+import type { RingMemory } from '../src/sdk/stream.ts';
 import { CHANNEL_ATTACKS } from './hostile/channel-attacks.ts';
 import { NATIVE_ATTACKS } from './hostile/native-attacks.ts';
 import { BUCKET_MS, before as quietBefore, slotOf } from './hostile/slots.ts';
@@ -67,6 +72,8 @@ async function attack(
 const describe = ([place, result]: readonly [string, number | string]): string =>
   `${NATIVE_ATTACKS[Number.parseInt(place)].title} (${place}): ${result}`;
 const ENOSYS = 38;
+/** An operation that there is not. */
+const ILLEGAL = 99;
 /** Attackers in one system. */
 const TOGETHER = 20;
 const numbers = NATIVE_ATTACKS.map((_, number) => number);
@@ -220,6 +227,109 @@ channels:
   assert.notEqual(text, 'granted 0');
   system.kill('SIGTERM');
   await system.exited;
+});
+
+/** How many calls of a partition that rings without end are served, and how many illegal ones are told, in a frame of its credit. */
+function flood(op: number, credit: number | undefined): { readonly served: number; readonly told: number } {
+  const RINGS = 20_000;
+  const { file } = describedPlan(
+    `
+virtsec: 1
+system: test
+partitions:
+  a: { app: ./a.ts, memory: 16M, faults: { call: log, otherwise: stop } }
+  b: { app: ./b.ts, memory: 16M }
+channels:
+  line: { stream: a <-> b, bytes: 4K }
+`,
+    {},
+  );
+  const { k, tick } = bootPlan(openPlanFile(file).words);
+  if (credit !== undefined) {
+    k.quota[0] = credit;
+    k.credit[0] = credit;
+  }
+  let isHeard = false;
+  let [served, told] = [0, 0];
+  const nothing = (): void => {};
+  const supervisor = new Supervisor(k, tick, 0, {
+    copyMessage: nothing,
+    readText: () => '',
+    answer: () => (served += 1),
+    listen: (p, on) => {
+      if (p === 0) isHeard = on;
+    },
+    wake: nothing,
+    tellEnd: nothing,
+    switchWindow: nothing,
+    deadline: () => undefined,
+    tell: (event) => {
+      if (event.event === 'illegal') told += 1;
+    },
+  });
+  supervisor.turn(0);
+  for (const p of [0, 1]) {
+    supervisor.attach(p);
+    supervisor.call(p, OP_HELLO, 0, 0, 0);
+    supervisor.load(p);
+  }
+  served = 0;
+  // The core's thread looks at a doorbell that it listens to.
+  for (let ring = 0; ring < RINGS; ring++) if (isHeard) supervisor.call(0, op, 0, 0, 0);
+  return { served, told };
+}
+
+test('a flood of calls is served and told as far as its credit goes; control: without credit all of it is', () => {
+  for (const op of [OP_NOTIFY, OP_LOG, OP_RESET, ILLEGAL]) {
+    const { served, told } = flood(op, undefined);
+    assert.ok(served > 0 && served <= 1000, `${op}: ${served}`);
+    assert.ok(told <= 8, `${told} told`);
+    assert.equal(flood(op, 2 ** 30 - 1).served, 20_000, `control: ${op}`);
+  }
+});
+
+/** The ring of a stream of so many bytes, whose far end is hostile. */
+function ringOf(bytes: number): RingMemory {
+  const data = new SharedArrayBuffer(HEADER_BYTES + bytes);
+  return {
+    header: new Int32Array(data, 0, HEADER_BYTES / 4),
+    data: new Uint8Array(data, HEADER_BYTES),
+    progress: new Int32Array(new SharedArrayBuffer(PROGRESS_BYTES)),
+  };
+}
+const BYTES = 4096;
+/** An end that believes its peer: as many bytes as the two counts say. */
+const believed = ({ header, progress }: RingMemory): number => (header[0] - progress[0]) >>> 0;
+
+test("a stream's end that is lied to takes nothing; control: one that believes reads what nobody wrote, and writes over what nobody read", () => {
+  const link = { notify: () => {}, peerIsDead: () => false };
+  for (const lie of [BYTES + 1, 2 ** 30, -1]) {
+    // The producer says that it has written what it cannot have.
+    const ring = ringOf(BYTES);
+    ring.data[0] = 7;
+    ring.header[0] = lie;
+    assert.equal(new StreamConsumer(ring, link).read(new Uint8Array(2 * BYTES)), 0);
+    assert.ok(new StreamConsumer(ring, link).closed);
+    assert.ok(believed(ring) > BYTES, 'the same byte, read again and again');
+  }
+  for (const lie of [1, 2 ** 30, -BYTES - 1]) {
+    // The consumer says that it has read what was never written.
+    const ring = ringOf(BYTES);
+    ring.progress[0] = lie;
+    const producer = new StreamProducer(ring, link);
+    assert.equal(producer.write(new Uint8Array(BYTES).fill(1)), 0);
+    assert.ok(believed(ring) !== 0, 'a believer finds other room than there is');
+  }
+  // The producer changes the generation under a read: what it has wiped meanwhile does not count.
+  const ring = ringOf(BYTES);
+  const honest = new StreamProducer(ring, link);
+  const consumer = new StreamConsumer(ring, link);
+  assert.equal(consumer.available, 0);
+  assert.equal(honest.write(new Uint8Array(64).fill(1)), 64);
+  ring.header[4] += 1;
+  ring.data.fill(0);
+  assert.equal(consumer.read(new Uint8Array(64)), 0);
+  assert.equal(believed({ ...ring, progress: new Int32Array(8) }), 64, 'a believer reads 64 bytes that nobody wrote');
 });
 
 test('control: who reads a word of a call page twice, to check and to use it, is deceived', async () => {

@@ -4,8 +4,8 @@ import { CHANNEL_ATTACKS } from './channel-attacks.ts';
 
 export const BUCKET_MS = 20;
 const SETTLE_MS = 500;
-const QUIET_MS = 160;
-const ATTACK_MS = 200;
+const QUIET_MS = 80;
+const ATTACK_MS = 120;
 
 type Span = readonly [from: number, to: number];
 
