@@ -1,5 +1,7 @@
 // Runs rounds of everything that has ever confused a translator, each with a known answer, for so many seconds:
-//   soak SECONDS DIGEST      DIGEST: SHA-256, as hexadecimal digits, of 1 MiB of the generator's bytes
+//   soak SECONDS DIGEST PRINTED
+//     DIGEST: SHA-256, as hexadecimal digits, of 1 MiB of the generator's bytes
+//     PRINTED: what /root/program.c prints, as another machine's compiler has it
 // Prints `round N` after each round, `soak done N`, or `WRONG what`.
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,7 +78,7 @@ static void hashing(const char *digest) {
 }
 
 // ---- code that is written, run, and written again: a0 = f(a0) by random instructions, evaluated beside
-static void compiling(void) {
+static void writing_code(void) {
   uint32_t *code = mmap(NULL, 16384, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (code == MAP_FAILED) wrong("mmap", 0, 1);
   for (int program = 0; program < 400; program++) {
@@ -168,13 +171,57 @@ static void executing(void) {
   for (int k = 0; k < 8; k++) {
     pid_t child = vfork();
     if (child == 0) {
-      execl("/bin/busybox", "busybox", "test", "5", "-gt", k & 1 ? "4" : "6", (char *)NULL);
+      execl("/usr/bin/busybox", "busybox", "test", "5", "-gt", k & 1 ? "4" : "6", (char *)NULL);
       _exit(99);
     }
     int status = 0;
     waitpid(child, &status, 0);
     same("exec", WEXITSTATUS(status), k & 1 ? 0 : 1);
   }
+}
+
+
+// ---- Debian's compiler: its object is the same each time, and the program that it makes prints what it must
+static void run(char *const words[], int output) {
+  pid_t child = vfork();
+  if (child == 0) {
+    if (output >= 0) dup2(output, 1);
+    execv(words[0], words);
+    _exit(99);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  same(words[0], status, 0);
+}
+static uint64_t digest_of_file(const char *path) {
+  uint64_t hash = 0xcbf29ce484222325; // FNV-1a
+  FILE *file = fopen(path, "r");
+  if (file == NULL) wrong(path, 0, 1);
+  for (int byte; (byte = getc(file)) != EOF;) hash = (hash ^ byte) * 0x100000001b3;
+  fclose(file);
+  return hash;
+}
+static void compiling(int round, int process, const char *printed) {
+  static uint64_t known;
+  char object[40], program[40], got[100] = "";
+  sprintf(object, "/tmp/%d.o", process);
+  sprintf(program, "/tmp/%d", process);
+  run((char *[]){"/usr/bin/gcc", "-O2", "-frandom-seed=1", "-c", "/root/program.c", "-o", object, NULL}, -1);
+  run((char *[]){"/usr/bin/gcc", object, "-o", program, NULL}, -1);
+  if (round == 0) known = digest_of_file(object);
+  same("object", digest_of_file(object), known);
+  int pipes[2];
+  if (pipe(pipes)) wrong("pipe", 0, 1);
+  run((char *[]){program, NULL}, pipes[1]);
+  close(pipes[1]);
+  if (read(pipes[0], got, sizeof got - 1) < 0) wrong("pipe", 0, 2);
+  close(pipes[0]);
+  got[strcspn(got, "\n")] = 0;
+  if (strcmp(got, printed)) {
+    printf("WRONG program: it printed %s\n", got);
+    exit(1);
+  }
+  unlink(object), unlink(program);
 }
 
 // ---- floating point: sums whose bits are known from the first round
@@ -192,8 +239,21 @@ static void calculating(int round) {
   same("product", bits[1], known[1]);
 }
 
+/** The VMM's memory may then grow by nothing that is the guest's. */
+static void touch_free_memory(void) {
+  struct sysinfo memory;
+  sysinfo(&memory);
+  size_t size = memory.freeram * memory.mem_unit / 10 * 9;
+  char *all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (all == MAP_FAILED) wrong("mmap", 0, 1);
+  for (size_t at = 0; at < size; at += 4096) all[at] = 1;
+  munmap(all, size);
+}
+
 int main(int count, char **words) {
-  if (count < 3) return 2;
+  if (count < 4) return 2;
+  setenv("PATH", "/usr/bin", 1);
+  touch_free_memory();
   time_t end = time(NULL) + atol(words[1]);
   int round = 0;
   // two at once: with several harts they run beside each other
@@ -201,10 +261,11 @@ int main(int count, char **words) {
   do {
     hashing(words[2]);
     state = 12345 + round * 77 + (other == 0);
-    compiling();
+    writing_code();
     faulting();
     talking();
     executing();
+    compiling(round, other == 0, words[3]);
     calculating(round);
     round++;
     if (other) printf("round %d\n", round), fflush(stdout);

@@ -8,6 +8,7 @@ import { boardDeadline, boardRead, boardTick, boardWrite, type Signals } from '.
 import { uartHoldRoom, uartSendRoom, uartSent } from '../devices/ns16550a.ts';
 import { H_STATUS, HTIF_EXIT, HTIF_SILENT, htifPoll } from '../firmware/htif.ts';
 import * as sbi from '../firmware/sbi.ts';
+import { collectGarbage } from './garbage.ts';
 import { attachGuestMemory } from './guest-memory.ts';
 import { lock, unlock } from './lock.ts';
 import {
@@ -67,9 +68,9 @@ const INSTRUCTIONS_PER_TICK = 30;
 /** Sent bytes that are passed on at once; fewer wait until the guest pauses. */
 const OUTPUT_BATCH = 256;
 const CONSOLE_RETRY_MS = 5;
-/** Garbage is collected at most so often, and when no timer of the board is due before: a collection takes some 10 ms. */
+/** Garbage is collected when so long nothing was translated, and no timer of the board is due soon: it takes some 50 ms. */
 const COLLECT_MS = 5000;
-const COLLECT_TICKS = 500_000;
+const COLLECT_TICKS = 1_000_000;
 
 const SSIP = 1;
 const A2 = 12;
@@ -232,17 +233,21 @@ function idle(): void {
   hart.waitForInterrupt(deadline);
 }
 
-let collected = 0;
 let modules = 0;
+let changed = performance.now();
+let collected = 0;
 /** A thread that sleeps collects no garbage: what the translator left would stay for as long as the guest idles. */
 function collect(deadline: number): void {
   const made = hart.translated?.modules ?? 0;
-  if (made === modules && collected !== 0) return;
+  if (made !== modules) {
+    modules = made;
+    changed = performance.now();
+  }
+  if (changed <= collected || deadline - ticks(start.clock) < COLLECT_TICKS) return;
   const now = performance.now();
-  if (now - collected < COLLECT_MS || deadline - ticks(start.clock) < COLLECT_TICKS) return;
+  if (now - changed < COLLECT_MS) return;
   collected = now;
-  modules = made;
-  globalThis.gc?.();
+  collectGarbage();
 }
 
 /** A started hart begins where it was told to. */

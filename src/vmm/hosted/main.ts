@@ -2,6 +2,7 @@
 
 import { fstatSync, readSync } from 'node:fs';
 import { startPartition } from '../../sdk/index.ts';
+import { collectGarbage } from './garbage.ts';
 import { Guest, type GuestConfiguration, type Images } from './guest.ts';
 import { UARTS } from './machine-state.ts';
 import { Publisher, STATISTICS, STATISTICS_BYTES } from './statistics.ts';
@@ -87,4 +88,4 @@ if (wrong) {
 guest.onStreams();
 publisher?.start();
 // What the start left; an idle VMM would never collect it.
-setTimeout(() => globalThis.gc?.(), COLLECT_MS).unref();
+setTimeout(collectGarbage, COLLECT_MS).unref();
