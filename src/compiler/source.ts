@@ -6,7 +6,9 @@ import path from 'node:path';
 import { parseSync } from 'oxc-parser';
 import { OutsideLanguage } from '../proof/language.ts';
 import { lower } from '../proof/lower.ts';
+import { instantiate } from './instances.ts';
 import { INTRINSICS, PRELUDE } from './intrinsic-table.ts';
+import { scopeNames } from './scopes.ts';
 import type { Program, SourceFile } from '../proof/language.ts';
 import type { ParsedFile, RawNode } from '../proof/lower.ts';
 
@@ -98,12 +100,17 @@ export function readUnit(files: readonly SourceFile[]): Unit {
   const prelude = { name: 'intrinsics.ts', text: PRELUDE };
   const parsed: ParsedFile[] = [];
   let classBody: RawNode[] | undefined;
-  for (const file of [prelude, ...files]) {
+  const trees = [prelude, ...files].map((file) => {
     const { program, errors } = parseSync(file.name, file.text);
     if (errors.length > 0) throw new Error(`${file.name}: ${errors[0]?.message}`);
     const tree = program as unknown as RawNode;
+    new Reader(file, signatures, texts).numberTexts(tree);
+    return { file, tree };
+  });
+  scopeNames(trees);
+  instantiate(trees);
+  for (const { file, tree } of trees) {
     const reader = new Reader(file, signatures, texts);
-    reader.numberTexts(tree);
     const body: RawNode[] = [];
     for (const top of list(tree['body'])) {
       const inner = (top['declaration'] as RawNode | null | undefined) ?? top;

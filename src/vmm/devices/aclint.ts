@@ -31,7 +31,7 @@ export const A_CMP_HIGH = A_CMP_LOW + MAX_HARTS;
 export const A_MTIP = A_CMP_HIGH + MAX_HARTS;
 export const ACLINT_WORDS = A_MTIP + MAX_HARTS;
 
-const SIGN = -0x8000_0000;
+const SIGN = 1 << 31;
 
 export function aclintReset(s: Int32Array, harts: number): void {
   for (let i = 0; i < ACLINT_WORDS; i++) s[i] = 0;

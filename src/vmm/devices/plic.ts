@@ -57,12 +57,13 @@ function highest(s: Int32Array, context: number): number {
   let bestPriority = 0;
   for (let w = 0; w < SOURCE_WORDS; w++) {
     const ready = s[P_PENDING + w] & s[P_ENABLE + context * SOURCE_WORDS + w];
-    if (ready === 0) continue;
-    for (let bit = 0; bit < 32; bit++) {
-      const priority = s[P_PRIORITY + w * 32 + bit];
-      if (((ready >> bit) & 1) !== 0 && priority > bestPriority) {
-        best = w * 32 + bit;
-        bestPriority = priority;
+    if (ready !== 0) {
+      for (let bit = 0; bit < 32; bit++) {
+        const priority = s[P_PRIORITY + w * 32 + bit];
+        if (((ready >> bit) & 1) !== 0 && priority > bestPriority) {
+          best = w * 32 + bit;
+          bestPriority = priority;
+        }
       }
     }
   }
