@@ -67,7 +67,16 @@ function tablesOf(partitions: readonly PlanPartition[], streams: readonly PlanSt
 export function describedPlan(
   yaml: string,
   programs: Readonly<
-    Partial<Record<string, { readonly program: string; readonly config?: Readonly<Record<string, unknown>> }>>
+    Partial<
+      Record<
+        string,
+        {
+          readonly program: string;
+          readonly config?: Readonly<Record<string, unknown>>;
+          readonly files?: PlanPartition['files'];
+        }
+      >
+    >
   >,
 ): TestPlan {
   const reading = readDescription('test.yaml', yaml, { fileExists: () => true } as never);
@@ -75,7 +84,9 @@ export function describedPlan(
   const { tables, plan } = compileSystem(reading.description, new Map(), { rows: 0, columns: 0 });
   const partitions = plan.partitions.map((p): PlanPartition => {
     const one = programs[p.name];
-    return one === undefined ? p : { ...p, program: one.program, config: one.config ?? p.config, files: [] };
+    return one === undefined
+      ? p
+      : { ...p, program: one.program, config: one.config ?? p.config, files: one.files ?? [] };
   });
   return { file: encodePlanFile(planWords(tables.kernel), { ...plan, partitions }), programs: programsOf(partitions) };
 }

@@ -76,6 +76,11 @@ export class Cgroups {
     }
   }
 
+  /** The folders below which it makes and removes groups. */
+  get bases(): string[] {
+    return this.#hierarchies.map(({ base }) => base);
+  }
+
   #prepare(): void {
     for (const { base } of this.#hierarchies) {
       removeLeftovers(base);

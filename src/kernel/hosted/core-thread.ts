@@ -2,25 +2,7 @@
 // between call pages and the core; what is decided when is the Supervisor's. It never waits for a partition, never returns
 // to an event loop, and allocates nothing on the path of a NOTIFY.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import {
-  CALL_PAGE_BYTES,
-  TEXT_BYTES,
-  W_ANSWERED,
-  W_ARG0,
-  W_ARG1,
-  W_ARG2,
-  W_DEADLINE,
-  W_DOORBELL,
-  W_OP,
-  W_OUT,
-  W_OUT_COUNT,
-  W_PEER_DEAD,
-  W_RESULT,
-  W_STOPPING,
-  W_STREAM_NEWS,
-  W_TEXT,
-  W_WAKE,
-} from '../call-page.ts';
+import * as abi from '../call-page.ts';
 import { bootPlan, hasWindows } from './boot-plan.ts';
 import { FutexSet, SIGCONT, SIGSTOP, addressOf, futexWake, memoryAt, systemCall, writeByte } from './linux.ts';
 import { NOBODY, Supervisor, isBounded } from './supervisor.ts';
@@ -87,10 +69,12 @@ function openClock(): () => number {
 function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   const { k, tick } = bootPlan(data.words);
   const n = k.np;
-  const pages = data.pages.map((at) => new Int32Array(memoryAt(at, CALL_PAGE_BYTES)));
-  const texts = data.pages.map((at) => new Uint8Array(memoryAt(at, CALL_PAGE_BYTES), W_TEXT * 4, TEXT_BYTES));
-  const wakeAddress = data.pages.map((at) => at + BigInt(W_WAKE * 4));
-  const answeredAddress = data.pages.map((at) => at + BigInt(W_ANSWERED * 4));
+  const pages = data.pages.map((at) => new Int32Array(memoryAt(at, abi.CALL_PAGE_BYTES)));
+  const texts = data.pages.map(
+    (at) => new Uint8Array(memoryAt(at, abi.CALL_PAGE_BYTES), abi.W_TEXT * 4, abi.TEXT_BYTES),
+  );
+  const wakeAddress = data.pages.map((at) => at + BigInt(abi.W_WAKE * 4));
+  const answeredAddress = data.pages.map((at) => at + BigInt(abi.W_ANSWERED * 4));
   const wakePipes = new Int32Array(n).fill(-1);
   /** By partition: the number of its process. */
   const attached = new Int32Array(n).fill(NOBODY);
@@ -111,20 +95,20 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   const mechanism: Mechanism = {
     copyMessage(p, bytes, into) {
       const words = (bytes + 3) >> 2;
-      for (let i = 0; i < words; i++) into[i] = pages[p][W_TEXT + i];
+      for (let i = 0; i < words; i++) into[i] = pages[p][abi.W_TEXT + i];
     },
     readText(p, bytes) {
       // Copied before it is decoded: the partition may go on writing.
-      const copy = new Uint8Array(Math.max(0, Math.min(bytes, TEXT_BYTES)));
+      const copy = new Uint8Array(Math.max(0, Math.min(bytes, abi.TEXT_BYTES)));
       copy.set(texts[p].subarray(0, copy.length));
       return decoder.decode(copy);
     },
     answer(p, result, out, count) {
       const page = pages[p];
-      for (let i = 0; i < count; i++) page[W_OUT + i] = out[i];
-      page[W_OUT_COUNT] = count;
-      Atomics.store(page, W_RESULT, result);
-      Atomics.store(page, W_ANSWERED, seen[p]);
+      for (let i = 0; i < count; i++) page[abi.W_OUT + i] = out[i];
+      page[abi.W_OUT_COUNT] = count;
+      Atomics.store(page, abi.W_RESULT, result);
+      Atomics.store(page, abi.W_ANSWERED, seen[p]);
       futexWake(answeredAddress[p], 64);
     },
     listen(p, on) {
@@ -134,14 +118,14 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     },
     wake(p, news, dead) {
       const page = pages[p];
-      if (news !== 0) Atomics.or(page, W_STREAM_NEWS, news);
-      Atomics.store(page, W_PEER_DEAD, dead);
-      Atomics.add(page, W_WAKE, 1);
+      if (news !== 0) Atomics.or(page, abi.W_STREAM_NEWS, news);
+      Atomics.store(page, abi.W_PEER_DEAD, dead);
+      Atomics.add(page, abi.W_WAKE, 1);
       futexWake(wakeAddress[p], 64);
       writeByte(wakePipes[p], byteAddress); // a full pipe (EAGAIN) has bytes enough
     },
     tellEnd(p) {
-      Atomics.store(pages[p], W_STOPPING, 1);
+      Atomics.store(pages[p], abi.W_STOPPING, 1);
     },
     switchWindow(from, to, at, missed) {
       if (from >= 0 && !supervisor.isIn(from)) signalThreads(from, SIGSTOP);
@@ -149,7 +133,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       lateness.add(now() - at);
       if (missed && from >= 0) lateness.miss();
     },
-    deadline: (p) => (data.timed[p] ? Atomics.load(pages[p], W_DEADLINE) : undefined),
+    deadline: (p) => (data.timed[p] ? Atomics.load(pages[p], abi.W_DEADLINE) : undefined),
     tell(event: CoreEvent) {
       if (isBounded(event)) {
         if (Atomics.load(data.pending, event.partition) >= MAX_PENDING) return;
@@ -177,12 +161,18 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   }
 
   function look(p: number): void {
-    const ring = Atomics.load(pages[p], W_DOORBELL);
+    const ring = Atomics.load(pages[p], abi.W_DOORBELL);
     if (ring === seen[p]) return;
     seen[p] = ring;
     const page = pages[p];
-    const op = Atomics.load(page, W_OP);
-    supervisor.call(p, op, Atomics.load(page, W_ARG0), Atomics.load(page, W_ARG1), Atomics.load(page, W_ARG2));
+    const op = Atomics.load(page, abi.W_OP);
+    supervisor.call(
+      p,
+      op,
+      Atomics.load(page, abi.W_ARG0),
+      Atomics.load(page, abi.W_ARG1),
+      Atomics.load(page, abi.W_ARG2),
+    );
     if (listening[p] === 1) places.expect(p, seen[p]);
   }
 

@@ -58,6 +58,7 @@ const NUMBERS = {
   sched_setscheduler: [144, 119],
   sched_getscheduler: [145, 120],
   prctl: [157, 167],
+  prlimit64: [302, 261],
   mount: [165, 40],
   init_module: [175, 105],
   gettid: [186, 178],
@@ -119,10 +120,8 @@ export function callNumber(name: CallName): number | undefined {
 export const AUDIT_ARCH = process.arch === 'arm64' ? 0xc00000b7 : 0xc000003e;
 
 export const EPERM = 1;
-export const EINTR = 4;
 export const EAGAIN = 11;
 export const EINVAL = 22;
-export const ETIMEDOUT = 110;
 
 /** A failed system call of a set-up path. */
 export class SystemCallError extends Error {

@@ -1,4 +1,5 @@
 // Partitions over shared memory: call pages, streams in memfds, the core in its own thread, births by the spawner.
+import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Socket } from 'node:net';
 import { CALL_PAGE_BYTES, setUpLayers } from '../call-page.ts';
@@ -9,22 +10,19 @@ import { endsOf, isRestartable, isRestartedByMonitor } from './boot-plan.ts';
 import { Cgroups } from './cgroup.ts';
 import type { Limits } from './cgroup.ts';
 import type { CoreRequest, CoreThreadData } from './core-thread.ts';
-import {
-  PR,
-  SIGKILL,
-  closeDescriptor,
-  createMemory,
-  createPipe,
-  futexWake,
-  mapMemory,
-  memoryAt,
-  must,
-  setNonBlocking,
-  systemCall,
-} from './linux.ts';
+import { enterLandlockDomain } from './landlock.ts';
+import * as linux from './linux.ts';
 import { readLog } from './log-lines.ts';
 import { FIRST_UID, whyNoOwnUid } from './own-uid.ts';
-import { ENVIRONMENT, EXTENSION, findProgram, hasProcess, nodeArguments, readableTrees } from './programs.ts';
+import {
+  ENVIRONMENT,
+  EXTENSION,
+  NODE_READS,
+  findProgram,
+  hasProcess,
+  nodeArguments,
+  readableTrees,
+} from './programs.ts';
 import { RingMemory } from './ring-memory.ts';
 import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import { startOf } from './start-data.ts';
@@ -108,7 +106,7 @@ class MemoryTransport implements Transport {
       (s) => new RingMemory(s.name, s.bytes, isRestartable(booted.k, s.from) || isRestartable(booted.k, s.to)),
     );
     this.#bell = mapNew('bell');
-    this.#bellWord = new Int32Array(memoryAt(this.#bell, 4));
+    this.#bellWord = new Int32Array(linux.memoryAt(this.#bell, 4));
     const cgroups = options.without.includes('cgroup') ? 'left out' : Cgroups.open();
     this.#cgroups = typeof cgroups === 'string' ? undefined : cgroups;
     this.#noCgroups = typeof cgroups === 'string' ? cgroups : undefined;
@@ -130,6 +128,7 @@ class MemoryTransport implements Transport {
 
   async open(): Promise<void> {
     const { without, words } = this.#options;
+    this.#confineKernel();
     // The spawner, jailed before anything is started.
     const spawnerData: SpawnerData = { readable: this.#trees(), without, changesUids: this.#noUid === undefined };
     this.#spawner = new Worker(new URL(`spawner${EXTENSION}`, import.meta.url), { workerData: spawnerData });
@@ -163,10 +162,26 @@ class MemoryTransport implements Transport {
     });
   }
 
+  /**
+   * This thread, and with it the core's and the spawner's, which start later: the host's files are to be read as far as Node, Virtsec and
+   * the plan need them, and nothing is to be written but what the plan lets partitions write and the control groups; no TCP, no
+   * signal but to partitions. That Landlock is not there is told of the partitions, which need it more.
+   */
+  #confineKernel(): void {
+    if (this.#options.without.includes('landlock')) return;
+    linux.must('prctl', linux.PR.setNoNewPrivs, 1);
+    const files = this.#options.plan.partitions.flatMap((p) => p.files);
+    const written = files.filter((file) => file.writable).map((file) => file.path);
+    enterLandlockDomain(
+      [...NODE_READS, ...this.#trees(), '/proc', ...files.map((file) => path.dirname(file.path))],
+      ['/dev/null', ...written, ...(this.#cgroups?.bases ?? [])],
+    );
+  }
+
   #ask(request: CoreRequest): void {
     this.#coreThread.postMessage(request);
     Atomics.add(this.#bellWord, 0, 1);
-    futexWake(this.#bell, 1);
+    linux.futexWake(this.#bell, 1);
   }
 
   pid(p: number): number {
@@ -183,7 +198,7 @@ class MemoryTransport implements Transport {
       for (const { stream, direction } of endsOf(this.#options.booted.k, p)) this.#rings[stream].wipe(direction);
     }
     // The page of another process takes the place of the last one's. A spare has said HELLO in it already, or will.
-    mapMemory(process.page, CALL_PAGE_BYTES, 'write', this.#pages[p]);
+    linux.mapMemory(process.page, CALL_PAGE_BYTES, 'write', this.#pages[p]);
     this.#ask({ request: 'attach', partition: p, process: process.id, wakePipe: process.wakePipe });
   }
 
@@ -191,10 +206,10 @@ class MemoryTransport implements Transport {
     const { plan, booted, openFiles, terminal, without, allowedPrograms } = this.#options;
     const program = findProgram(plan.partitions[p].program, allowedPrograms)!;
     const files = openFiles(p);
-    const page = createMemory(`page-${plan.partitions[p].name}`, CALL_PAGE_BYTES);
-    const [wakeEnd, wakePipe] = createPipe();
-    setNonBlocking(wakePipe);
-    const [log, logEnd] = createPipe();
+    const page = linux.createMemory(`page-${plan.partitions[p].name}`, CALL_PAGE_BYTES);
+    const [wakeEnd, wakePipe] = linux.createPipe();
+    linux.setNonBlocking(wakePipe);
+    const [log, logEnd] = linux.createPipe();
 
     // Descriptor numbers in the new process: 2 the log, 3 the call page, then the rest in order.
     const descriptors: number[] = [logEnd, page];
@@ -258,7 +273,7 @@ class MemoryTransport implements Transport {
 
   #onBirth(process: Process): void {
     if (--this.#births === 0) this.#options.oomScore('own');
-    for (const fd of process.lent) closeDescriptor(fd);
+    for (const fd of process.lent) linux.closeDescriptor(fd);
   }
 
   /** The host has no process for it: as if it had ended at once. */
@@ -286,7 +301,7 @@ class MemoryTransport implements Transport {
     const wasOutOfMemory = this.#cgroups?.release(process.id) === true;
     this.#processes.delete(process.id);
     const close = () => {
-      for (const fd of [process.page, process.wakePipe, process.pidfd, ...process.threads]) closeDescriptor(fd);
+      for (const fd of [process.page, process.wakePipe, process.pidfd, ...process.threads]) linux.closeDescriptor(fd);
     };
     if (this.#spares[p] === process) {
       this.#spares[p] = undefined;
@@ -320,7 +335,7 @@ class MemoryTransport implements Transport {
   seal(): void {
     for (const ring of this.#rings) ring.seal();
     // No partition of the same user may trace the kernel, read its memory or its descriptors.
-    must('prctl', PR.setDumpable, 0);
+    linux.must('prctl', linux.PR.setDumpable, 0);
   }
 
   load(p: number): void {
@@ -363,13 +378,13 @@ class MemoryTransport implements Transport {
 
 function condemn(process: Process): void {
   process.condemned = true;
-  if (process.pidfd >= 0) systemCall('pidfd_send_signal', process.pidfd, SIGKILL, 0, 0);
+  if (process.pidfd >= 0) linux.systemCall('pidfd_send_signal', process.pidfd, linux.SIGKILL, 0, 0);
 }
 
 /** A new page of shared memory; its address. */
 function mapNew(name: string): bigint {
-  const fd = createMemory(name, CALL_PAGE_BYTES);
-  const at = mapMemory(fd, CALL_PAGE_BYTES, 'write');
-  closeDescriptor(fd);
+  const fd = linux.createMemory(name, CALL_PAGE_BYTES);
+  const at = linux.mapMemory(fd, CALL_PAGE_BYTES, 'write');
+  linux.closeDescriptor(fd);
   return at;
 }

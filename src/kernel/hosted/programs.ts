@@ -70,6 +70,19 @@ function packageOf(name: string | undefined): string[] {
   return [];
 }
 
+/** What a Node process reads of the host while it starts; not every host has all of it. */
+export const NODE_READS = [
+  process.execPath,
+  '/lib',
+  '/lib64',
+  '/usr/lib',
+  '/usr/lib64',
+  '/etc/ld.so.cache',
+  '/etc/ssl/openssl.cnf', // refused (not merely absent), it keeps Node from starting
+  '/etc/pki/tls/openssl.cnf',
+  '/sys/devices/system/cpu',
+];
+
 /** Everything that a partition's process has to read: Virtsec's own sources (and a test's program). */
 export function readableTrees(program: Program): string[] {
   const own = [path.join(ROOT, 'src'), path.join(ROOT, 'package.json'), ...packageOf(program.reads)];

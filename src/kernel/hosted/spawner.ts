@@ -3,13 +3,13 @@
 // runs already. The kernel's other threads stay free. Partitions die with this thread (PDEATHSIG), so with the kernel.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { setUpLayers } from '../call-page.ts';
 import type { HelloText, Layer } from '../call-page.ts';
 import { enterLandlockDomain } from './landlock.ts';
 import { PR, dropCapabilities, must, systemCall } from './linux.ts';
-import { WORKING_DIRECTORY } from './programs.ts';
+import { NODE_READS, WORKING_DIRECTORY } from './programs.ts';
 import { installFilter, noIoUring } from './seccomp.ts';
 
 export interface SpawnerData {
@@ -41,22 +41,9 @@ export type SpawnEvent =
       readonly signal: string | null;
     };
 
-/** What a Node process reads of the host while it starts. */
-const NODE_READS = [
-  '/lib',
-  '/lib64',
-  '/usr/lib',
-  '/usr/lib64',
-  '/etc/ld.so.cache',
-  '/etc/ssl/openssl.cnf', // refused (not merely absent), it keeps Node from starting
-  '/etc/pki/tls/openssl.cnf',
-  '/sys/devices/system/cpu',
-];
-
 function run(port: NonNullable<typeof parentPort>, data: SpawnerData): void {
   // Opened while this thread may still open anything.
   const nothing = openSync('/dev/null', 'r+');
-  const readable = [process.execPath, ...NODE_READS, ...data.readable].filter((path) => existsSync(path));
   const layers = setUpLayers(data.without, [
     [
       'no-new-privs',
@@ -67,7 +54,7 @@ function run(port: NonNullable<typeof parentPort>, data: SpawnerData): void {
       },
     ],
     ['no-io-uring', () => installFilter(noIoUring(), false)],
-    ['landlock', () => enterLandlockDomain(readable)],
+    ['landlock', () => enterLandlockDomain([...NODE_READS, ...data.readable])],
   ]);
 
   const tell = (event: SpawnEvent) => port.postMessage(event);

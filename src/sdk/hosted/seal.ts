@@ -7,7 +7,7 @@ import type { Worker } from 'node:worker_threads';
 import { setUpLayers } from '../../kernel/abi.ts';
 import type { HelloText, LayerStep, PartitionStart } from '../../kernel/abi.ts';
 import { enterLandlockDomain } from '../../kernel/hosted/landlock.ts';
-import { PR, dropCapabilities, must, openThread, whyNoFfi } from '../../kernel/hosted/linux.ts';
+import { PR, addressOf, dropCapabilities, must, openThread, whyNoFfi } from '../../kernel/hosted/linux.ts';
 import { partitionFilter } from '../../kernel/hosted/jail-lists.ts';
 import { installFilter } from '../../kernel/hosted/seccomp.ts';
 import type { CallPage } from './calls.ts';
@@ -32,6 +32,9 @@ const DROP_FFI: LayerStep = [
     return permission.has('ffi') ? 'the right cannot be dropped' : undefined;
   },
 ];
+
+/** setrlimit(2): bytes of a file that a process may write. */
+const RLIMIT_FSIZE = 1;
 
 const SEALED = 'virtsec: thread sealed';
 
@@ -73,7 +76,12 @@ export async function sealProcess(start: PartitionStart, page: CallPage): Promis
     ['seccomp', () => installFilter(partitionFilter(start.kind === 'guest' ? 'vmm' : start.kind), true)],
     DROP_FFI,
   ];
-  if (start.transport === 'memory') return setUpLayers(start.without, steps);
+  if (start.transport === 'memory') {
+    // A file that it may write grows no larger than its memory: the host's disk is not its own to fill. Its filter refuses another limit.
+    const bytes = BigInt(start.memory);
+    must('prlimit64', 0, RLIMIT_FSIZE, addressOf(BigUint64Array.of(bytes, bytes)), 0);
+    return setUpLayers(start.without, steps);
+  }
   return setUpLayers(
     start.without,
     steps.map(([layer]) => [layer, () => noFfi ?? 'the kernel process has no node:ffi']),
