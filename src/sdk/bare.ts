@@ -20,6 +20,7 @@ import type { Word } from '../compiler/intrinsics.ts';
 
 // ---- operations and results (docs/design/core.md)
 export const OP_EXIT = 3;
+export const OP_RESET = 4;
 export const OP_SHUTDOWN = 5;
 export const OP_LOG = 6;
 export const OP_TIME = 7;
@@ -75,6 +76,10 @@ export function putText(at: number, text: Word): number {
     putByte(i, byte);
   }
   return MESSAGE_BYTES;
+}
+/** Byte `index` of a literal text; the one behind its last is 0. */
+export function textByte(text: Word, index: number): number {
+  return load8(add64(text, word(index)));
 }
 const BASE = 10;
 /** Digits of 2^31. */
@@ -184,6 +189,15 @@ export function sleep(ticks: number): void {
     wait(ticks - passed);
   }
 }
+const HALF = 0x1fff_ffff;
+/** Until `time` says `due`; not at all if that is past. What is due a period later: `later(due, period)`. */
+export function sleepUntil(due: number): void {
+  const left = (due - time()) & FOREVER;
+  if (left <= HALF) sleep(left);
+}
+export function later(time: number, ticks: number): number {
+  return ((time + ticks) | 0) & FOREVER;
+}
 export function beat(): number {
   return ecall(OP_BEAT, 0, 0, 0);
 }
@@ -212,6 +226,10 @@ export function exit(status: number): number {
 /** A line for the system's log. */
 export function log(bytes: number): number {
   return ecall(OP_LOG, bytes, 0, 0);
+}
+/** Of a VMM: its guest is a machine that was switched on anew, and its VMM with it. Never comes back. */
+export function reset(): number {
+  return ecall(OP_RESET, 0, 0, 0);
 }
 /** Ends the system; needs `may: { shut-down: true }`. */
 export function shutDown(): number {
@@ -288,4 +306,19 @@ export function streamGet(stream: number): number {
 export function streamNotify(stream: number): number {
   const end = low(streamWord(stream, END));
   return ecall(OP_NOTIFY, end >= 0 ? end : low(streamWord(stream, RECEIVING_END)), 0, 0);
+}
+function awaitRoom(stream: number): void {
+  for (let round = 0; round < FOREVER; round++) {
+    if (streamRoom(stream) > 0) return;
+    streamNotify(stream);
+    wait(FOREVER);
+  }
+}
+/** The first `bytes` bytes of the message page, as fast as the other side takes them. */
+export function streamWrite(stream: number, bytes: number): void {
+  for (let i = 0; i < bytes; i++) {
+    awaitRoom(stream);
+    streamPut(stream, load8(add64(symbol('page'), word(i))));
+  }
+  streamNotify(stream);
 }

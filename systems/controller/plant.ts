@@ -1,17 +1,26 @@
 // A tank, simulated: what flows in is what the valve lets through, what flows out grows with the level.
-import { port, time } from 'virtsec/sdk';
+import { MILLISECOND, OK, got, later, put, read, resultWord, sleepUntil, time, write } from 'virtsec/sdk/bare';
+import { port } from 'virtsec/sdk/intrinsics';
 
-const PERIOD = 10;
-const level = port.writer('level');
-const valve = port.reader('valve');
-const bytes = new Float32Array(1);
-let height = 20;
+/** Levels and openings are in units of a ten-thousandth. */
+const START = 200_000;
+const PERIOD = 10 * MILLISECOND;
+const PERIODS_A_SECOND = 100;
+const MOST = 0x7fff_ffff;
+const BYTES = 4;
 
-time.every(PERIOD, async () => {
-  const command = await valve.read();
-  // Without a valid command the valve closes.
-  const opening = command?.valid ? new Float32Array(command.message.slice().buffer)[0] : 0;
-  height = Math.max(0, height + (opening - 0.5 * height) * (PERIOD / 1000));
-  bytes[0] = height;
-  await level.write(new Uint8Array(bytes.buffer));
-});
+export function main(_restarts: number, _startKind: number): number {
+  let height = START;
+  let due = time();
+  for (let period = 0; period < MOST; period++) {
+    // Without a valid command the valve closes.
+    const isCommanded = read(port('valve')) === OK && resultWord(2) === 1;
+    const opening = isCommanded ? got(0) : 0;
+    height = height + (((opening - (height >> 1)) / PERIODS_A_SECOND) | 0);
+    put(0, height);
+    write(port('level'), BYTES);
+    due = later(due, PERIOD);
+    sleepUntil(due);
+  }
+  return 0;
+}

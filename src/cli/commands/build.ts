@@ -52,12 +52,34 @@ function guestOf(name: string, memory: number, files: GuestFiles): MetalGuest {
   };
 }
 
+/** The board has one hart: who has windows on further cores alone runs in the time that core 0 leaves, unless it needs more. */
+function onOneHart(description: Description, io: Io): Description {
+  const modes = description.modes.map((mode) => ({
+    ...mode,
+    cores: new Map([...mode.cores].filter(([core]) => core === 0)),
+  }));
+  const hasWindow = (name: string, all: Description['modes']): boolean =>
+    all.some(({ cores }) => [...cores.values()].flat().some(({ partition }) => partition === name));
+  for (const { name, needs } of description.partitions) {
+    if (!hasWindow(name, description.modes) || hasWindow(name, modes)) continue;
+    if (needs !== undefined) {
+      throw new Failure(EXIT.usage, `virtsec build: \`${name}\` needs windows on core 0: this board has one hart`);
+    }
+    io.note(`virtsec: this board has one hart: \`${name}\` runs in the time that the windows of core 0 leave.\n`);
+  }
+  return { ...description, modes };
+}
+
 /** What `port('NAME')` stands for in p's program (docs/sdk.md). */
-function namesFor({ modes, partitions }: Description, tables: Tables, p: number): Map<string, number> {
-  const { may } = partitions[p];
+function namesFor({ channels, modes, partitions }: Description, tables: Tables, p: number): Map<string, number> {
+  const { form, may } = partitions[p];
   const ends = tables.ports[p];
   const streams = new Set(tables.streams.filter(({ from, to }) => from === p || to === p).map(({ name }) => name));
+  /** Of a guest: the stream that is a device of it; -1: none. */
+  const device = (as: string): number =>
+    [...streams].findIndex((name) => channels.some((one) => one.name === name && one.as === as));
   return new Map([
+    ...(form === 'guest' ? ['uart0', 'uart1'].map((as) => [as, device(as)] as const) : []),
     ...[...streams].map((name, i) => [name, i] as const),
     ...ends.map(({ name, handle, bits }) => [name, handle < 0 ? (bits ?? 0) : handle] as const),
     ...(may.switch.length > 0 ? modes.map(({ name }, i) => [`mode:${name}`, i] as const) : []),
@@ -72,13 +94,14 @@ const isOperator = ({ what }: Partition): boolean => what === 'virtsec/operator'
  * source, is not the proved one (`anyCore`: it need not be).
  */
 export async function bareImage(
-  description: Description,
+  asWritten: Description,
   folder: string,
   io: Io,
   anyCore: boolean,
 ): Promise<SystemImage> {
   const notProved = whyNotProved(sourceAt('kernel/core/core.ts'));
   if (notProved !== undefined && !anyCore) throw new Failure(EXIT.usage, `virtsec build: ${notProved}`);
+  const description = onOneHart(asWritten, io);
   const compiled = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 });
   const partitions: BarePartition[] = [];
   for (const [p, partition] of description.partitions.entries()) {

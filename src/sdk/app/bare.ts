@@ -102,6 +102,7 @@ export function putText(at: number, text: Word): number {
   bytes.forEach((byte, i) => out.setUint8(at + i, byte));
   return at + bytes.length;
 }
+export const textByte = (text: Word, index: number): number => texts[Number(text)][index] ?? 0;
 export function putNumber(at: number, value: number): number {
   const digits = utf8(String(value));
   digits.forEach((byte, i) => out.setUint8(at + i, byte));
@@ -144,6 +145,11 @@ export const reply = (handle: number, bytes: number): Promise<number> => ask(OP_
 
 export const wait = (ticks: number): Promise<number> => until(ticks, E_EMPTY, () => ask(OP_WAIT));
 export const sleep = (ticks: number): Promise<void> => own.time.sleep(kernel.millisecondsOf(ticks));
+export async function sleepUntil(due: number): Promise<void> {
+  const left = (due - (await time())) & FOREVER;
+  if (left <= FOREVER >> 1) await sleep(left);
+}
+export const later = (time: number, ticks: number): number => (time + ticks) & FOREVER;
 export async function time(): Promise<number> {
   await ask(OP_TIME);
   return words[1];
@@ -190,6 +196,13 @@ export function streamPut(stream: number, byte: number): void {
   outbox[stream].push(byte & 0xff);
 }
 export const streamGet = (stream: number): number => inbox[stream].shift() ?? 0;
+export async function streamWrite(stream: number, bytes: number): Promise<void> {
+  outbox[stream].push(...message(bytes));
+  await kernel.until(() => {
+    streamNotify(stream);
+    return outbox[stream].length === 0 ? true : undefined;
+  });
+}
 export function streamNotify(stream: number): number {
   const bytes = outbox[stream];
   const end = endOf(stream, 'out');

@@ -15,7 +15,7 @@ export function mainOf(text: string): readonly string[] | undefined {
 
 /** Comments, texts, functions, words before a bracket that are no calls, calls. */
 const TOKENS =
-  /\/\/.*|\/\*[^]*?\*\/|'(?:\\.|[^'\\\n])*'|\b(?:export )?function\b\s*\w+|\b(?:if|for|switch|return|new)\b|\b[A-Za-z_]\w*(?=\()/g;
+  /\/\/.*|\/\*[^]*?\*\/|'(?:\\.|[^'\\\n])*'|\b(?:export )?function\b\s*\w+|\b(?:if|for|switch|return|new)\b|(?<!\.)\b[A-Za-z_]\w*(?=\()/g;
 const NO_CALL = new Set(['if', 'for', 'switch', 'return', 'new']);
 
 /** The same program, which waits for what it calls. Lines stay as they are. */
