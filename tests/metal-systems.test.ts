@@ -1,0 +1,153 @@
+// The example systems on bare RISC-V, from the descriptions and sources that the hosted kernel runs; and a partition in C.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { openTestBed } from '../src/sdk/testing.ts';
+import { root, virtsec } from './command.ts';
+
+const qemu = spawnSync('qemu-system-riscv64', ['--version']).status === 0;
+const folder = mkdtempSync(path.join(tmpdir(), 'virtsec-metal-systems-'));
+after(() => rmSync(folder, { recursive: true }));
+
+async function onMetal(system: string, ...words: readonly string[]): Promise<string> {
+  const ended = await virtsec(['run', system, '--metal', '--json', '--timeout', '100', ...words]);
+  assert.equal(ended.status, 0, `${ended.stdout}\n${ended.stderr}`);
+  return ended.stdout;
+}
+const transcriptOf = (json: string): string => (JSON.parse(json) as { transcript: string }).transcript;
+
+const display = path.join(root, 'systems/display');
+const FLIGHT = [
+  /^primary: on$/m,
+  /^air-data: pitot probe: no reading\nvirtsec: air-data was stopped for a fault \(raised\)\. It will be started again\.$/m,
+  /^primary: ALT ---- ft {2}SPD --- kt {2}AIR DATA$/m,
+  /^virtsec: air-data runs again\.\nair-data: started again by the health monitor$/m,
+  /^primary: ALT \d+ ft {2}SPD \d+ kt$/m,
+  /^monitor: on the ground: mode `ground`\nmaintenance: found air-data: 1 faults, 1 restarts\nmaintenance: found primary: 0 faults, 0 restarts$/m,
+];
+test('display: on metal the whole flight, to the instruction the same again, and the same in QEMU', async () => {
+  const ours = await onMetal(display);
+  let rest = transcriptOf(ours);
+  for (const line of FLIGHT) {
+    const at = rest.search(line);
+    assert.ok(at >= 0, `${line.source} in\n${transcriptOf(ours)}`);
+    rest = rest.slice(at);
+  }
+  assert.equal(await onMetal(display), ours);
+  if (qemu) assert.equal(transcriptOf(await onMetal(display, '--on', 'qemu')), transcriptOf(ours));
+});
+
+test('display: the same sources say the same under the hosted supervisor', async () => {
+  await using bed = await openTestBed(path.join(display, 'system.yaml'));
+  await bed.advance(17_000);
+  assert.deepEqual(bed.log('air-data'), ['pitot probe: no reading', 'started again by the health monitor']);
+  assert.deepEqual(bed.log('maintenance'), [
+    'found air-data: 1 faults, 1 restarts',
+    'found primary: 0 faults, 0 restarts',
+  ]);
+  assert.ok(bed.log('primary').includes('ALT ---- ft  SPD --- kt  AIR DATA'));
+  assert.ok(bed.log('primary').includes('ALT 1500 ft  SPD 146 kt'));
+});
+
+test('controller: wishes are held to what the plant bears, and the level follows', async () => {
+  await using bed = await openTestBed(path.join(root, 'systems/controller/system.yaml'));
+  const wish = bed.partition('linux').port.stream('wish');
+  const ask = async (line: string): Promise<string> => {
+    await wish.write(`${line}\n`);
+    let answer = '';
+    while (!answer.endsWith('\n')) answer += new TextDecoder().decode((await wish.read()) ?? Uint8Array.of(10));
+    return answer.trim();
+  };
+  for (const line of ['set 95', 'set 9', 'set', 'set ', 'set 6x', 'set 4294967356', 'level!', 'x'.repeat(3000)]) {
+    assert.equal(await ask(line), 'refused: set 10 to set 80, or level', line);
+  }
+  assert.equal(await ask('set 60'), 'done');
+  await bed.advance(11_000);
+  assert.match(await ask('level'), /^(59|60)\.\d$/);
+  assert.match(bed.log('loop')[0], /^level 5\d\.\d of 60; off 10 ms by: median 0\.00, 99 % 0\.00, worst 0\.00 ms$/);
+});
+
+// ---- a partition in C
+
+const C = path.join(root, 'sdk/metal');
+/** The command of the first lines of virtsec.h; with `more`, before the sources. */
+function compile(source: string, output: string, more: readonly string[] = []): string | undefined {
+  const [, command] = /^ \* {3}(riscv64[^]*?)\n \*\n/m.exec(readFileSync(path.join(C, 'virtsec.h'), 'utf8')) ?? [];
+  const [compiler, ...words] = command.replaceAll(/\\\n \*/g, ' ').split(/\s+/);
+  const files = words.map((word) => (word === 'hello.c' ? source : word === 'hello.elf' ? output : word));
+  const { status, error, stderr } = spawnSync(compiler, [...more, '-Wall', '-Wextra', '-Werror', ...files], {
+    cwd: C,
+    encoding: 'utf8',
+  });
+  if (error !== undefined) return `there is no ${compiler}`;
+  assert.equal(status, 0, stderr);
+  return undefined;
+}
+const SYSTEM = `
+virtsec: 1
+system: in-c
+partitions:
+  asker: { app: ./asker.ts, may: { shut-down: true } }
+  greeter: { app: ./greeter.elf, faults: { otherwise: cold-restart, backoff: 1ms } }
+channels:
+  ask: { call: asker -> greeter, bytes: 64, within: 50ms }
+`;
+const ASKER = `
+import { MILLISECOND, OK, call, gotByte, log, putByte, putText, resultWord, shutDown, sleep } from 'virtsec/sdk/bare';
+import { port, text } from 'virtsec/sdk/intrinsics';
+export function main(_restarts: number, _startKind: number): number {
+  for (let i = 0; i < 3; i++) {
+    sleep(5 * MILLISECOND);
+    if (call(port('ask'), putText(0, text('world'))) === OK) {
+      const bytes = resultWord(0);
+      for (let b = 0; b < bytes; b++) putByte(b, gotByte(b));
+      log(bytes);
+    } else log(putText(0, text('nobody answers')));
+  }
+  return shutDown();
+}
+`;
+writeFileSync(path.join(folder, 'system.yaml'), SYSTEM);
+writeFileSync(path.join(folder, 'asker.ts'), ASKER);
+const said = (json: string): string[] =>
+  transcriptOf(json)
+    .split('\n')
+    .filter((line) => /^(asker|greeter|virtsec): /.test(line));
+
+test('a partition in C answers calls, with pointers and initial data where they belong', async (t) => {
+  const lacking = compile('hello.c', path.join(folder, 'greeter.elf'));
+  if (lacking !== undefined) return t.skip(lacking);
+  const again = ['greeter: hello again, world', 'asker: hello again, world'];
+  assert.deepEqual(said(await onMetal(folder)), ['greeter: hello, world', 'asker: hello, world', ...again, ...again]);
+});
+
+test('a hostile one in C dies of each attack, its caller learns that, and nothing else happens', async (t) => {
+  const source = path.join(folder, 'hostile.c');
+  const attacks = ['*(volatile long *)0x80000000', '*(volatile long *)0x200bff8', '*(volatile long *)0x10000000'];
+  writeFileSync(
+    source,
+    `#define VIRTSEC_MAIN
+#include "virtsec.h"
+int virtsec_main(long restarts, long start_kind) {
+  (void)start_kind;
+  virtsec_fetch(virtsec_port("ask"), VS_FOREVER);
+  if (restarts == 0) ${attacks[0]} = 0;
+  if (restarts == 1) ${attacks[1]};
+  ${attacks[2]} = 'x';
+  virtsec_log("got through");
+  return 0;
+}
+`,
+  );
+  const lacking = compile(source, path.join(folder, 'greeter.elf'), ['-I', C]);
+  if (lacking !== undefined) return t.skip(lacking);
+  const death = 'virtsec: greeter was stopped for a fault (trap). It will be started again.';
+  const lines = said(await onMetal(folder));
+  assert.equal(lines.filter((line) => line === death).length, 3);
+  assert.equal(lines.filter((line) => line === 'asker: nobody answers').length, 3);
+  assert.ok(!lines.includes('greeter: got through'));
+});
