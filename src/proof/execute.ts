@@ -9,7 +9,7 @@
 // that they hold; all other theorems read the program's arithmetic as 32-bit arithmetic and so rest on it.
 import { OutsideLanguage, positionOf } from './language.ts';
 import { Mapped, State, Stored } from './state.ts';
-import { slt64 } from './long.ts';
+import * as L from './long.ts';
 import * as T from './term.ts';
 import type { Call, Expression, Fn, Place, Program, Span, Statement } from './language.ts';
 import type { Term } from './term.ts';
@@ -20,6 +20,14 @@ const { TRUE, FALSE, and, eq, implies, ite, not, or, sle, slt, word } = T;
 const UNROLL = 64;
 
 export type Value = Term | State;
+type Loop = Statement & { readonly kind: 'for' };
+/** A loop of which the last turn is executed. */
+export interface LastTurn {
+  readonly index: Term;
+  readonly to: Term;
+  /** Of the loop, in this execution. */
+  readonly number: number;
+}
 
 export interface Obligation {
   readonly goal: Term;
@@ -151,6 +159,23 @@ export class Execution {
   /** Turns of a loop that only looks and returns false, which are enough for what is to be shown; undefined: all. */
   protected turnsOf(_fn: string, _index: string): readonly Term[] | undefined {
     return undefined;
+  }
+  /** Whether this loop is of no shape that is followed turn by turn: then its last turn is, after any that came before. */
+  protected isGeneral(_loop: Loop, _fn: Fn): boolean {
+    return false;
+  }
+  /** Before the last turn: what the turns before it may have written is any value, under `condition`. */
+  protected forget(_loop: Loop, _last: LastTurn, _condition: Term, _states: ReadonlySet<State>): void {}
+  /** After the last turn. */
+  protected turned(_condition: Term, _states: ReadonlySet<State>): void {}
+  /** A product of two unknowns. */
+  protected product(
+    _a: Term,
+    _b: Term,
+    _exact: (result: Term, condition: Term) => Term,
+    refuse: () => OutsideLanguage,
+  ): Term {
+    throw refuse();
   }
   /** The address of a table of the program. */
   protected addressOf(_table: string): Term | undefined {
@@ -376,6 +401,7 @@ export class Execution {
       }
       return;
     }
+    if (this.isGeneral(s, frame.fn)) return this.#lastTurn(s, from, to);
     if (this.#loop !== undefined) throw this.#refuse('a loop with a variable number of turns within another', s);
 
     const name = `${this.#label}.${s.index}${(this.#loops += 1)}`;
@@ -415,6 +441,29 @@ export class Execution {
 
     if (frame.returns.length > returned) this.#scan(s, loop, frame.returns.splice(returned), from, to);
     else this.#pointwise(s, loop, left === turning, before, from, to);
+  }
+  #lastTurn(s: Loop, from: Term, to: Term): void {
+    if (this.#loop !== undefined) throw this.#refuse('a loop of no known shape within another', s);
+    const frame = this.#frame;
+    const index = T.wordVar(`${this.#label}.${s.index}${(this.#loops += 1)}`);
+    const states = new Set([...frame.locals.values()].filter((v) => v instanceof State));
+    this.#branch(
+      slt(from, to),
+      () => {
+        this.forget(s, { index, number: this.#loops, to }, this.#condition, states);
+        for (const name of assignedIn(s.body)) {
+          const local = frame.locals.get(name);
+          if (local === undefined || local instanceof State) continue;
+          frame.locals.set(name, { ...T, ...L }[VARIABLES[local.sort]](`${index.payload}.${name}`));
+        }
+        frame.running = and(frame.running, sle(from, index), slt(index, to));
+        frame.locals.set(s.index, index);
+        this.#scoped(() => this.#run(s.body));
+        frame.locals.delete(s.index);
+        this.turned(this.#condition, states);
+      },
+      () => {},
+    );
   }
   /** If the function returned true, these turns have not returned: less than what is known. */
   #someTurns(s: Statement & { kind: 'for' }, turns: readonly Term[], from: Term, to: Term): void {
@@ -622,7 +671,7 @@ export class Execution {
         if (e.op !== '===' && e.op !== '!==') {
           if (e.op === '<') {
             const [a, b] = [this.#evaluate(e.left), this.#evaluate(e.right)];
-            if (a.sort === 'long' && b.sort === 'long') return slt64(a, b);
+            if (a.sort === 'long' && b.sort === 'long') return L.slt64(a, b);
             return this.#arithmetic(e.op, this.#word(a, e.left), this.#word(b, e.right), e, false);
           }
           return this.#arithmetic(e.op, this.#int(e.left), this.#int(e.right), e, false);
@@ -663,7 +712,7 @@ export class Execution {
       case '*': {
         const [factor, other] = (T.valueOf(a) ?? 0) > 0 ? [a, b] : [b, a];
         const constant = T.valueOf(factor) ?? 0;
-        if (constant <= 0) throw this.#refuse('one factor is a positive constant', at);
+        if (constant <= 0) return this.product(a, b, exact, () => this.#refuse('one factor is a positive constant', at));
         const [low, high] = [Math.ceil(-0x8000_0000 / constant), Math.floor(0x7fff_ffff / constant)];
         return exact(T.mul(other, factor), and(sle(word(low), other), sle(other, word(high))));
       }
@@ -689,6 +738,16 @@ export class Execution {
         throw this.#refuse(`no operator ${op}`, at);
     }
   }
+}
+
+const VARIABLES = { bool: 'boolVar', word: 'wordVar', long: 'longVar' } as const;
+/** Locals that statements assign to. */
+function assignedIn(statements: readonly Statement[]): string[] {
+  return statements.flatMap((s) => {
+    if (s.kind === 'assign') return s.target.kind === 'local' ? [s.target.name] : [];
+    if (s.kind === 'if') return [...assignedIn(s.yes), ...assignedIn(s.no)];
+    return s.kind === 'block' || s.kind === 'for' ? assignedIn(s.body) : [];
+  });
 }
 
 /** `index` - `variable`, if `index` is their sum and the rest does not contain `variable`. */

@@ -22,6 +22,9 @@ export function low(t: Term): Term {
   const value = longOf(t);
   if (value !== undefined) return T.word(Number(BigInt.asIntN(32, value)));
   if (t.op === 'sext') return t.args[0];
+  // Sums and products of the low halves are the low half.
+  if (t.op === 'add64') return T.add(low(t.args[0]), low(t.args[1]));
+  if (t.op === 'mul64') return T.mul(low(t.args[0]), low(t.args[1]));
   return t.op === 'pack' ? t.args[1] : T.make('low', 'word', [t]);
 }
 export function high(t: Term): Term {

@@ -3,16 +3,27 @@
 import { Mapped, State, Stored } from '../../proof/state.ts';
 import * as T from '../../proof/term.ts';
 import { RA } from '../instructions.ts';
+import { forgetFields } from './contract.ts';
 import { Paths, SAVED, copy, isBranch } from './paths.ts';
 import { Refused, UNKNOWN, int, sameValue } from './value.ts';
 import type { Term } from '../../proof/term.ts';
 import type { MachineInstruction } from '../instructions.ts';
+import type { GeneralLoop } from './contract.ts';
 import type { Path, Turn } from './paths.ts';
 import type { Value } from './value.ts';
 
-const { sle, slt, word } = T;
+const { TRUE, sle, slt, word } = T;
 /** As the executor unrolls (src/proof/execute.ts). */
 const UNROLLED = 64;
+
+interface Mark {
+  readonly calls: number;
+  readonly effects: number;
+  readonly generals: number;
+  readonly scans: number;
+  readonly pureCalls: number;
+  readonly loops: number;
+}
 
 export abstract class Loops extends Paths {
   /** A loop over addresses. */
@@ -34,7 +45,57 @@ export abstract class Loops extends Paths {
       const done = this.constantLoop(path, last, i, T.valueOf(start.term) ?? 0);
       if (done !== undefined) return done;
     }
+    // The source says which of its loops is followed in which way.
+    const general = this.source.generals.at(this.generals);
+    if (general !== undefined && general.number === this.loops + 1) return this.lastTurn(path, last, i, general);
     return this.indexLoop(path, last, i);
+  }
+  /**
+   * The last turn, after any turns: of the state that those may have left all is known to be the same on both sides (it is so
+   * before the first turn, and after this one).
+   */
+  protected lastTurn(path: Path, last: number, i: MachineInstruction, general: GeneralLoop): Path[] {
+    if (this.turn !== undefined) throw new Refused('a loop of no known shape within another');
+    this.generals += 1;
+    const n = this.generals;
+    const from = this.int(path.registers[i.rs1]);
+    const index = this.nextIndex();
+    this.check(TRUE, T.eq(path.condition, this.normal.of(general.condition)), 'when the loop turns');
+    this.compareStates(path.condition, general.before, 'before the loop');
+    this.state = this.state.copy();
+    forgetFields(this.state, general.writes, `@loop${n}`, path.condition);
+    const written = this.written(path.pc, last);
+    const inside = copy(path);
+    this.forget(inside.registers, written);
+    inside.registers[i.rs1] = int(index);
+    const range = [this.normal.of(sle(from, index))];
+    const bound = path.registers[i.rs2];
+    const to = general.to;
+    if (!written.has(i.rs2) && bound.kind === 'int')
+      this.check(path.condition, T.eq(bound.term, to), 'end of the loop');
+    range.push(this.normal.of(slt(index, to)));
+    inside.condition = this.normal.and([path.condition, ...range]);
+    const head = path.pc;
+    const before = this.running;
+    this.running = head;
+    const out = this.region(inside, last, last);
+    this.running = before;
+    const ends = out.filter((p) => p.pc === last);
+    const exits = out.filter((p) => p.pc !== last);
+    if (ends.length > 0) {
+      const end = this.merge(ends);
+      this.check(end.condition, T.eq(this.int(end.registers[i.rs1]), T.add(index, word(1))), 'the loop counts by 1');
+      this.check(end.condition, T.eq(this.int(end.registers[i.rs2]), to), 'end of the loop');
+      const after = general.after;
+      if (after === undefined) throw new Refused('a loop without an end');
+      this.check(TRUE, T.eq(end.condition, this.normal.of(after.condition)), 'when the loop goes on');
+      this.compareStates(end.condition, after.state, 'after a turn');
+      for (const [offset, v] of path.stack) {
+        if (!sameValue(end.stack.get(offset) ?? UNKNOWN, v)) throw new Refused('a loop that writes the frame');
+      }
+      exits.push({ ...end, pc: last + i.size });
+    }
+    return exits;
   }
   /** A loop that ends in a jump to its head: it is run as long as it turns, which only a constant number of turns allows. */
   protected runLoop(path: Path, last: number): Path[] {
@@ -50,6 +111,14 @@ export abstract class Loops extends Paths {
       if (ends.length === 0) return exits;
       at = { ...this.merge(ends), pc: head };
     }
+  }
+  /** How many calls, effects and loops there have been: what is executed once more counts once. */
+  protected mark(): Mark {
+    const { calls, effects, generals, scans, pureCalls, loops } = this;
+    return { calls, effects, generals, scans, pureCalls, loops };
+  }
+  protected restore(mark: Mark): void {
+    Object.assign(this, mark);
   }
   /** Registers that instructions on the way from `head` to `last` write. */
   protected written(head: number, last: number): Set<number> {
@@ -77,7 +146,12 @@ export abstract class Loops extends Paths {
   /** Runs it turn by turn, as the executor does; undefined when the number of turns is not constant or too large. */
   protected constantLoop(path: Path, last: number, i: MachineInstruction, first: number): Path[] | undefined {
     const head = path.pc;
-    const before = { state: this.state.copy(), goals: this.goals.length, results: this.results.length };
+    const before = {
+      state: this.state.copy(),
+      goals: this.goals.length,
+      results: this.results.length,
+      mark: this.mark(),
+    };
     const exits: Path[] = [];
     let at = copy(path);
     for (let turn = 0; ; turn++) {
@@ -97,6 +171,7 @@ export abstract class Loops extends Paths {
         this.state = before.state;
         this.goals.length = before.goals;
         this.results.length = before.results;
+        this.restore(before.mark);
         return undefined;
       }
       if (now >= to) {
@@ -109,10 +184,11 @@ export abstract class Loops extends Paths {
   /** One turn from `head` with the registers given; memory, goals and results of before are put back afterwards. */
   protected oneTurn(path: Path, last: number, condition: Term, change: (registers: Value[]) => void) {
     const before = { state: this.state, goals: this.goals, results: this.results, copied: this.copied };
+    const index = this.source.indexOf(this.loops) ?? T.wordVar(`machine.${this.loops}`);
     const inside = copy(path);
     inside.condition = condition;
     change(inside.registers);
-    const turn: Turn = { head: path.pc, reads: [], touched: new Set() };
+    const turn: Turn = { head: path.pc, index, reads: [], touched: new Set() };
     this.state = this.state.copy();
     this.turn = turn;
     this.copied = undefined;
@@ -162,7 +238,9 @@ export abstract class Loops extends Paths {
       return this.merge(ends);
     };
     // What the end compares with is known after a turn, and must not depend on it.
+    const mark = this.mark();
     const to = this.int(end(this.oneTurn(path, last, path.condition, begin)).registers[i.rs2]);
+    this.restore(mark);
     if (T.contains(to, index)) throw new Refused('a loop whose end moves');
     const reached = this.outside(path.condition, from, to);
     const range = this.normal.and([this.normal.of(sle(from, index)), this.normal.of(slt(index, to))]);

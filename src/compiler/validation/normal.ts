@@ -1,6 +1,7 @@
 // One normal form for the terms of both sides, so that most equalities are the same term and need no solver: negations
 // inside, conjunctions as sets in one order, common conjuncts of disjunctions outside, conditions along choices without
 // what is known there. Each rewriting keeps the meaning; `rewritings` lists them, for a solver to certify.
+import * as L from '../../proof/long.ts';
 import * as T from '../../proof/term.ts';
 import type { Term } from '../../proof/term.ts';
 
@@ -279,7 +280,7 @@ function rebuilt(t: Term, args: readonly Term[]): Term {
   const op: string = t.op;
   switch (op) {
     case 'cell':
-      return T.cell(t.payload as string, a);
+      return t.sort === 'long' ? L.cell64(t.payload as string, a) : T.cell(t.payload as string, a);
     case 'add':
       return orderedSum(T.add(a, b));
     case 'sub':
@@ -301,7 +302,7 @@ function rebuilt(t: Term, args: readonly Term[]): Term {
     case 'sdiv':
       return T.sdiv(a, b);
     default:
-      return t;
+      return t.args.length === 0 ? t : L.rebuild64(t, args);
   }
 }
 /** x = constant. */

@@ -1,18 +1,22 @@
 // The machine side: symbolic execution of one function's code, in the order of its addresses, all paths at once. A store is
 // guarded by the condition under which it is reached; where paths meet, registers become choices. So its terms have the
 // shape of the source's executor (src/proof/execute.ts), and most of what is to be shown equal is the same term.
-import { Execution } from '../../proof/execute.ts';
 import { State, Stored } from '../../proof/state.ts';
+import * as L from '../../proof/long.ts';
 import * as T from '../../proof/term.ts';
 import { A0, GP, RA, SP, TP } from '../instructions.ts';
-import { havoc } from './contract.ts';
+import { INTRINSICS } from '../intrinsic-table.ts';
+import { effectResult, havoc } from './contract.ts';
 import {
   UNKNOWN,
   address,
+  asLong,
   constantInt,
   difference,
   int,
   linear,
+  long,
+  lowOf,
   Refused,
   sameValue,
   scaled,
@@ -58,6 +62,7 @@ export interface Pure {
   /** Of its parameters: state or not. */
   readonly states: readonly boolean[];
   readonly booleans: readonly boolean[];
+  readonly longs: readonly boolean[];
   readonly reads: ReadonlySet<string>;
 }
 /** Cells copied so far: `count` of them, from `of` on, to `to` on. */
@@ -74,6 +79,7 @@ export interface Copied {
 }
 export interface Turn {
   readonly head: number;
+  readonly index: Term;
   readonly reads: { readonly table: string; readonly index: Term }[];
   /** Tables that a callee may have read, anywhere. */
   readonly touched: Set<string>;
@@ -90,6 +96,8 @@ export abstract class Paths {
   /** Values of loops' indices at which what SAFE says is of use: first and last turn. */
   readonly instances: { readonly index: Term; readonly value: Term }[] = [];
   calls = 0;
+  effects = 0;
+  generals = 0;
   scans = 0;
   joins = 0;
   protected loops = 0;
@@ -99,7 +107,17 @@ export abstract class Paths {
   /** By the head of a loop: its last instruction. */
   protected readonly back = new Map<number, number>();
 
-  constructor(code: Code, places: Places, source: SourceSide, normal: NormalForm, state: State) {
+  /** Tables that the program reaches by their addresses, and not otherwise. */
+  protected readonly addressed: ReadonlySet<string>;
+  constructor(
+    code: Code,
+    places: Places,
+    source: SourceSide,
+    normal: NormalForm,
+    state: State,
+    addressed: ReadonlySet<string>,
+  ) {
+    this.addressed = addressed;
     this.code = code;
     this.places = places;
     this.source = source;
@@ -156,12 +174,11 @@ export abstract class Paths {
     const [first] = values;
     if (values.every((v) => sameValue(v, first))) return first;
     const choose = (terms: readonly Term[]): Term =>
-      terms.reduceRight(
-        (rest, t, n) => (n === terms.length - 1 ? t : this.normal.choice(conditions[n], t, rest)),
-        word(0),
-      );
+      terms
+        .slice(0, -1)
+        .reduceRight((rest, t, n) => this.normal.choice(conditions[n], t, rest), terms.at(-1) ?? word(0));
     if (values.every((v) => v.kind === 'int')) return int(choose(values.map((v) => (v as { term: Term }).term)));
-    if (!values.every((v) => v.kind === 'address')) return UNKNOWN;
+    if (!values.every((v) => v.kind === 'address')) return this.mergeLong(values, choose);
     // Addresses that differ by a number of bytes that is an int each.
     const addresses = values.filter((v) => v.kind === 'address');
     const common = addresses[0].parts.filter((p) =>
@@ -173,8 +190,12 @@ export abstract class Paths {
       const value = rest === undefined ? UNKNOWN : settled(rest);
       return value.kind === 'int' ? value.term : undefined;
     });
-    if (!rests.every((r) => r !== undefined)) return UNKNOWN;
+    if (!rests.every((r) => r !== undefined)) return this.mergeLong(values, choose);
     return settled(address(shared.base, shared.offset, [...shared.parts, { term: choose(rests), scale: 1 }]));
+  }
+  protected mergeLong(values: readonly Value[], choose: (terms: readonly Term[]) => Term): Value {
+    const isLong = (v: Value) => v.kind === 'int' || v.kind === 'long' || (v.kind === 'address' && v.base !== 'sp');
+    return values.every(isLong) ? long(choose(values.map((v) => this.normal.of(asLong(v))))) : UNKNOWN;
   }
   /** From `start` on, below `end`; what reaches `stop`, or goes beyond, is returned. */
   protected region(start: Path, end: number, stop: number | undefined): Path[] {
@@ -301,19 +322,22 @@ export abstract class Paths {
     if (sp.kind !== 'address' || sp.base !== 'sp' || sp.parts.length > 0) throw new Refused('sp');
   }
   protected call(path: Path, { name, contract }: { readonly name: string; readonly contract: Callee }): void {
-    if (this.turn !== undefined) throw new Refused('a call in a loop');
+    const writes = [...contract.writes].filter((f) => !this.addressed.has(f));
+    if (this.turn !== undefined && writes.length > 0) throw new Refused('a call in a loop');
     this.checkBases(path);
     const n = this.calls;
     this.calls += 1;
     const made = this.source.calls.at(n);
-    if (made === undefined || made.name !== name) throw new Refused(`a call of ${name} that the source does not make`);
+    if (made === undefined || made.name !== name || made.effects !== this.effects) {
+      throw new Refused(`a call of ${name} that the source does not make`);
+    }
     this.check(TRUE, T.eq(path.condition, this.normal.of(made.guard)), `when ${name} is called`);
     made.args.forEach((arg, k) => {
-      const mine = this.int(path.registers[A0 + k]);
-      this.check(path.condition, T.eq(mine, asWord(arg)), `argument ${k + 1} of ${name}`);
+      const mine = path.registers[A0 + k];
+      this.check(path.condition, this.equalsSource(mine, arg), `argument ${k + 1} of ${name}`);
     });
     if (made.state !== undefined) this.compareStates(path.condition, made.state, `before ${name}`);
-    const result = havoc(this.state, contract, n, path.condition);
+    const result = havoc(this.state, contract, n, path.condition, this.turn?.index);
     this.copied = undefined;
     this.afterCall(path, result);
   }
@@ -321,22 +345,51 @@ export abstract class Paths {
     for (let r = 1; r < 32; r++) {
       if (r !== SP && r !== GP && r !== TP && !SAVED.includes(r)) path.registers[r] = UNKNOWN;
     }
-    if (result !== undefined) path.registers[A0] = int(this.normal.of(asWord(result)));
+    if (result !== undefined) path.registers[A0] = this.known(result);
+  }
+  /** A term of the source in a register. */
+  protected known(term: Term): Value {
+    return term.sort === 'long' ? long(term) : int(this.normal.of(asWord(term)));
+  }
+  /** That a register holds a value of the source. */
+  equalsSource(mine: Value, wanted: Term): Term {
+    if (wanted.sort === 'long') return T.eq(this.normal.of(asLong(mine)), this.normal.of(wanted));
+    return T.eq(mine.kind === 'int' ? mine.term : this.exactInt(mine), asWord(wanted));
+  }
+  /** What the source's n-th effect does is done here: the same, under the same condition, on the same. */
+  protected effect(path: Path, name: string, args: readonly Value[]): Value {
+    const n = this.effects;
+    this.effects += 1;
+    const made = this.source.effects.at(n);
+    if (made === undefined || made.name !== name || made.calls !== this.calls) {
+      throw new Refused(`${name} at ${path.pc.toString(16)}, which the source does not do`);
+    }
+    this.check(TRUE, T.eq(path.condition, this.normal.of(made.guard)), `when ${name} is done`);
+    made.args.forEach((arg, k) => {
+      const v = args[k];
+      // Stores of less than 64 bits, and fewer bits still, take the low ones.
+      const is = v.kind !== 'int' && arg.sort === 'word' ? T.eq(lowOf(v), arg) : this.equalsSource(v, arg);
+      this.check(path.condition, is, `argument ${k + 1} of ${name}`);
+    });
+    const result = effectResult(name, n, this.turn?.index);
+    return result === undefined ? UNKNOWN : this.known(result);
   }
   /** The callee's source, on the machine's state and arguments. That it is SAFE there is a goal. */
-  protected callPure(path: Path, { name, states, booleans, reads }: Pure): void {
+  protected callPure(path: Path, { name, states, booleans, longs, reads }: Pure): void {
     this.checkBases(path);
     for (const table of reads) this.turn?.touched.add(table);
     let register = A0;
     const args = states.map((isState, n) => {
       if (isState) return this.state;
-      const term = this.int(path.registers[register++]);
+      const v = path.registers[register++];
+      if (longs[n]) return asLong(v);
+      const term = this.int(v);
       if (!booleans[n]) return term;
       const truth = truthOf(term);
       if (truth === undefined) throw new Refused('a boolean that is no 0 or 1');
       return truth;
     });
-    const callee = new Execution(this.source.program, `pure${(this.pureCalls += 1)}`);
+    const callee = this.source.within(`pure${(this.pureCalls += 1)}`);
     const result = callee.call(name, args, path.condition);
     for (const { goal } of callee.obligations) this.check(TRUE, goal, `SAFE of ${name}`);
     this.afterCall(path, result);
@@ -362,34 +415,62 @@ export abstract class Paths {
     if (v.kind !== 'int') throw new Refused(`an int is needed, not ${v.kind}`);
     return v.term;
   }
+  /** An int that was computed with 64 bits: a choice of sign-extended ones. */
+  protected exactInt(v: Value): Term {
+    const find = (t: Term): Term => {
+      const constant = L.longOf(t);
+      if (t.op === 'sext') return t.args[0];
+      if (t.op === 'ite') return T.ite(t.args[0], find(t.args[1]), find(t.args[2]));
+      const small = constant === undefined ? undefined : BigInt.asIntN(64, constant);
+      if (small !== undefined && BigInt.asIntN(32, small) === small) return word(Number(small));
+      throw new Refused(`an int is needed, not ${T.show(t, 3)}`);
+    };
+    return find(asLong(v));
+  }
   protected compare(i: MachineInstruction, path: Path): Term {
-    const [a, b] = [this.int(path.registers[i.rs1]), this.int(path.registers[i.rs2])];
+    const [a, b] = [path.registers[i.rs1], path.registers[i.rs2]];
     const op: string = i.op;
+    const [isEqual, isLess, isBelow] = this.comparisons(a, b);
     switch (op) {
       case 'beq':
-        return T.eq(a, b);
+        return isEqual();
       case 'bne':
-        return T.not(T.eq(a, b));
+        return T.not(isEqual());
       case 'blt':
-        return slt(a, b);
+        return isLess();
       case 'bge':
-        return sle(b, a);
+        return T.not(isLess());
       case 'bltu':
-        return below(a, b);
+        return isBelow();
       default:
-        return T.not(below(a, b));
+        return T.not(isBelow());
     }
+  }
+  protected comparisons(a: Value, b: Value): readonly [() => Term, () => Term, () => Term] {
+    if (a.kind === 'int' && b.kind === 'int') {
+      return [() => T.eq(a.term, b.term), () => slt(a.term, b.term), () => below(a.term, b.term)];
+    }
+    const [x, y] = [asLong(a), asLong(b)].map((t) => this.normal.of(t));
+    return [() => T.eq(x, y), () => L.slt64(x, y), () => L.ult64(x, y)];
   }
   protected execute(path: Path, i: MachineInstruction): void {
     const { registers } = path;
     const [a, b] = [registers[i.rs1], registers[i.rs2]];
     // Normal from the beginning: so the same value is the same term, wherever it is met again.
     const set = (v: Value): void => {
-      if (i.rd !== 0) registers[i.rd] = v.kind === 'int' ? { ...v, term: this.normal.of(v.term) } : v;
+      if (i.rd === 0) return;
+      if (v.kind === 'int') registers[i.rd] = { ...v, term: this.normal.of(v.term) };
+      else registers[i.rd] = v.kind === 'long' ? long(this.normal.of(v.term)) : v;
     };
-    const ints = (f: (x: Term, y: Term) => Term): void => set(int(f(this.int(a), this.int(b))));
-    const immediate = (f: (x: Term, y: Term) => Term): void => set(int(f(this.int(a), word(i.imm))));
+    const low = (f: (x: Term, y: Term) => Term): void => set(int(f(lowOf(a), lowOf(b))));
+    const immediate = (f: (x: Term, y: Term) => Term): void => set(int(f(lowOf(a), word(i.imm))));
     const truth = (c: Term): void => set(int(asWord(this.normal.of(c))));
+    /** Of two ints as ints, which is the same; else of 64 bits. */
+    const either = (f: (x: Term, y: Term) => Term, f64: (x: Term, y: Term) => Term, y = b): void =>
+      set(a.kind === 'int' && y.kind === 'int' ? int(f(a.term, y.term)) : long(f64(asLong(a), asLong(y))));
+    const long64 = (f64: (x: Term, y: Term) => Term): void => set(long(f64(asLong(a), asLong(b))));
+    const constant = constantInt(i.imm);
+    const at = (): Value => sum(a, constant);
     const op: string = i.op;
     switch (op) {
       case 'lui':
@@ -397,23 +478,42 @@ export abstract class Paths {
       case 'auipc':
         return set(address('code', path.pc + i.imm, []));
       case 'addi':
-        return set(i.imm === 0 ? a : sum(a, constantInt(i.imm)));
-      case 'add':
-        return set(sum(a, b));
+        return set(i.imm === 0 ? a : at());
+      case 'add': {
+        const twoBases = [a, b].every((v) => v.kind === 'address' && v.base !== 'none');
+        return set(twoBases ? long(L.add64(asLong(a), asLong(b))) : sum(a, b));
+      }
+      case 'sub':
+        return long64(L.sub64);
+      case 'mul':
+        return long64(L.mul64);
+      case 'divu':
+        return long64(L.udiv64);
+      case 'remu':
+        return long64(L.urem64);
       case 'slli':
         return set(scaled(a, 2 ** i.imm));
+      case 'srli':
+        return set(a.kind === 'long' && a.term.op === 'mul64' && i.imm === 32 ? long(lowHalf(a.term, i.imm)) : long(L.lshr64(asLong(a), constant.kind === 'int' ? constant.term : word(0)))); // prettier-ignore
+      case 'srai':
+        if (i.imm !== 32) throw new Refused('srai');
+        return set(int(L.high(asLong(a))));
+      case 'sll':
+        return set(long(L.shl64(asLong(a), lowOf(b))));
+      case 'srl':
+        return set(long(L.lshr64(asLong(a), lowOf(b))));
       case 'addiw':
         return immediate(T.add);
       case 'addw':
-        return ints(T.add);
+        return low(T.add);
       case 'subw':
-        return ints(T.sub);
+        return low(T.sub);
       case 'mulw':
-        return ints(T.mul);
+        return low(T.mul);
       case 'divw': {
         const divisor = T.valueOf(this.int(b)) ?? 0;
         if (divisor <= 0) throw new Refused('a division');
-        return ints(T.sdiv);
+        return low(T.sdiv);
       }
       case 'slliw':
         return immediate(T.shl);
@@ -426,39 +526,79 @@ export abstract class Paths {
         // The language asks for counts below 32, the machine takes the low five bits.
         const count = this.int(b);
         this.check(path.condition, T.and(sle(word(0), count), slt(count, word(32))), 'shift count');
-        return ints(op === 'sllw' ? T.shl : T.sar);
+        return low(op === 'sllw' ? T.shl : T.sar);
       }
       case 'and':
-        return ints(T.band);
+        return either(T.band, L.and64);
       case 'or':
-        return ints(T.bor);
+        return either(T.bor, L.or64);
       case 'xor':
-        return ints((x, y) => this.flip(x, y));
+        return either((x, y) => this.flip(x, y), L.xor64);
       case 'andi':
-        return immediate(T.band);
+        return either(T.band, L.and64, constant);
       case 'ori':
-        return immediate(T.bor);
+        return either(T.bor, L.or64, constant);
       case 'xori':
-        return immediate((x, y) => (i.imm === -1 ? T.bnot(x) : this.flip(x, y)));
+        return either((x, y) => (i.imm === -1 ? T.bnot(x) : this.flip(x, y)), L.xor64, constant);
       case 'slt':
-        return truth(slt(this.int(a), this.int(b)));
+        return truth(this.comparisons(a, b)[1]());
       case 'slti':
-        return truth(slt(this.int(a), word(i.imm)));
+        return truth(this.comparisons(a, constant)[1]());
       case 'sltu':
-        return truth(below(this.int(a), this.int(b)));
+        return truth(this.comparisons(a, b)[2]());
       case 'sltiu':
-        return truth(below(this.int(a), word(i.imm)));
+        return truth(this.comparisons(a, constant)[2]());
+      case 'lbu':
+        return set(this.effect(path, 'load8', [at()]));
       case 'lw':
-        return set(this.load(path, sum(a, constantInt(i.imm))));
-      case 'sw':
-        return this.store(path, linear(sum(a, constantInt(i.imm))), this.int(b), b.kind === 'int' ? b.from : undefined);
+        return set(this.isOwn(at()) ? this.load(path, at()) : this.effect(path, 'load32', [at()]));
       case 'ld':
-        return set(this.loadDouble(path, linear(sum(a, constantInt(i.imm)))));
+        return set(this.isOwn(at()) ? this.loadDouble(path, linear(at())) : this.effect(path, 'load64', [at()]));
+      case 'sb':
+        this.effect(path, 'store8', [at(), b]);
+        return;
+      case 'sw':
+        if (this.isOwn(at())) this.store(path, linear(at()), this.int(b), b.kind === 'int' ? b.from : undefined);
+        else this.effect(path, 'store32', [at(), b]);
+        return;
       case 'sd':
-        return this.storeDouble(path, linear(sum(a, constantInt(i.imm))), b);
-      default:
-        throw new Refused(`${i.op} at ${path.pc.toString(16)}`);
+        if (this.isOwn(at())) this.storeDouble(path, linear(at()), b);
+        else this.effect(path, 'store64', [at(), b]);
+        return;
+      case 'fld':
+      case 'fsd': {
+        const table = sum(a, constantInt(i.imm - 8 * (op === 'fld' ? i.rd : i.rs2)));
+        this.effect(path, op === 'fld' ? 'loadFloat' : 'storeFloat', [constantInt(op === 'fld' ? i.rd : i.rs2), table]);
+        return;
+      }
+      case 'csrrw':
+        if (i.rd !== 0) throw new Refused('csrrw that reads');
+        this.effect(path, 'csrWrite', [constant, a]);
+        return;
+      case 'csrrs':
+      case 'csrrc': {
+        if (i.rs1 === 0 && op === 'csrrs') return set(this.effect(path, 'csrRead', [constant]));
+        if (i.rd !== 0) throw new Refused(`${op} that reads and writes`);
+        this.effect(path, op === 'csrrs' ? 'csrSet' : 'csrClear', [constant, a]);
+        return;
+      }
+      case 'ecall': {
+        const [call, ...rest] = [17, A0, A0 + 1, A0 + 2].map((r) => registers[r]);
+        registers[A0] = this.effect(path, 'ecall', [call, ...rest]);
+        return;
+      }
+      default: {
+        const name = SYSTEM.get(op);
+        if (name === undefined) throw new Refused(`${i.op} at ${path.pc.toString(16)}`);
+        this.effect(path, name, []);
+      }
     }
+  }
+  /** In the frame, or in a table or field that the program reaches by name: not by an address that it computes. */
+  protected isOwn(at: Value): boolean {
+    if (at.kind !== 'address') return false;
+    if (at.base === 'sp') return true;
+    return at.base === 'gp' && !this.places.isIn(at.offset, this.addressed);
   }
   /** 1 - x of a 0/1 value is its opposite condition. */
   protected flip(x: Term, y: Term): Term {
@@ -524,6 +664,14 @@ export abstract class Paths {
   }
 }
 
+/** Intrinsics that are an instruction without operands. */
+const SYSTEM = new Map([...INTRINSICS].flatMap(([name, i]) => (i.kind === 'system' ? [[i.op as string, name]] : [])));
+/** (x * 2^n) >> n. */
+function lowHalf(product: Term, count: number): Term {
+  const [x] = product.args;
+  const isShift = L.longOf(product.args[1]) === 1n << BigInt(count);
+  return isShift && x.op === 'sext' ? L.pack(word(0), x.args[0]) : L.lshr64(product, word(count));
+}
 export const isBranch = (i: MachineInstruction): boolean =>
   i.op === 'beq' || i.op === 'bne' || i.op === 'blt' || i.op === 'bge' || i.op === 'bltu' || i.op === 'bgeu';
 export function copy(path: Path): Path {

@@ -97,6 +97,11 @@ export class Places {
     if (terms.length !== 1 || first !== 0) conditions.push(sle(word(0), index), slt(index, word(limit)));
     return { field, index, inside: and(...conditions) };
   }
+  /** Whether the byte at an offset from gp is in one of these tables. */
+  isIn(offset: number, names: ReadonlySet<string>): boolean {
+    const byte = offset + GP_OFFSET;
+    return this.#fields.some((f) => names.has(f.name) && byte >= f.offset && byte < f.offset + f.stride * f.count);
+  }
   #find(byte: number, parts: readonly Part[]): Field | undefined {
     const fits = this.#fields.filter((f) => {
       const rest = byte - f.offset;

@@ -4,9 +4,13 @@
 // prove right. Assumed: theorem SAFE of the source (indices, exact sums, shift counts); that gp and sp are set as agreed,
 // state and stack are apart and the stack is large enough; that no interrupt changes memory within.
 import { State } from '../../proof/state.ts';
+import * as L from '../../proof/long.ts';
+import { pureIntrinsic } from '../../proof/metal/execution.ts';
 import * as T from '../../proof/term.ts';
 import { Analysis, eachNode } from '../analysis.ts';
 import { A0, GP, RA, SP, decode } from '../instructions.ts';
+import { INTRINSICS } from '../intrinsic-table.ts';
+import { GP_OFFSET } from '../layout.ts';
 import { SourceSide } from './contract.ts';
 import { MachineSide } from './machine.ts';
 import { NormalForm } from './normal.ts';
@@ -35,6 +39,8 @@ export interface Verdict {
   readonly refused: string | undefined;
 }
 
+/** Intrinsics that give a place of the image. */
+const PLACES = new Set(['text', 'symbol', 'port', 'addressOf']);
 /** Rewritings in one question. */
 const CERTIFIED_AT_ONCE = 100;
 
@@ -54,6 +60,7 @@ export class Validation {
   readonly #places: Places;
   readonly #called: ReadonlySet<number | undefined>;
   readonly #certifies: boolean;
+  readonly #analysis: Analysis;
   /** Of the last function. */
   normal = new NormalForm();
 
@@ -79,8 +86,90 @@ export class Validation {
       if (!called.has(linked.symbols.get(name))) continue;
       const writes = analysis.writes(name);
       const result = unit.signatures.get(name)?.result ?? 'void';
-      if (writes.size > 0 || this.#loops(name)) this.#contracts.set(name, { writes, result });
+      if (writes.size > 0 || this.#loops(name) || this.#acts(name)) this.#contracts.set(name, { writes, result });
     }
+    this.#analysis = analysis;
+    // What is reached by address is not reached by name: else an effect could change what is held for unchanged.
+    for (const fn of unit.program.functions.values()) {
+      eachNode(fn.body, (n) => {
+        const e = n as Expression;
+        if (e.kind === 'cell' && analysis.addressTaken.has(e.table))
+          throw new Refused(`${e.table} by name and by address`);
+      });
+    }
+  }
+  /** Does more than compute: to the hart, or to memory. */
+  #acts(name: string): boolean {
+    let found = false;
+    eachNode(this.compilation.unit.program.functions.get(name)?.body, (n) => {
+      const e = n as Expression;
+      if (e.kind !== 'call') return;
+      if (INTRINSICS.has(e.name)) found ||= pureIntrinsic(e.name) === undefined && !PLACES.has(e.name);
+      else found ||= this.#acts(e.name);
+    });
+    return found;
+  }
+  readonly #general = new Map<object, boolean>();
+  /** A loop with a number of turns that is not constant, of none of the shapes that are followed turn by turn. */
+  #isGeneral(loop: Statement & { readonly kind: 'for' }): boolean {
+    let general = this.#general.get(loop);
+    if (general === undefined) {
+      general = this.#returnsAndWrites(loop) || this.#hasLoop(loop.body) || this.#writesElsewhere(loop);
+      this.#general.set(loop, general);
+    }
+    return general;
+  }
+  #returnsAndWrites(loop: Statement & { readonly kind: 'for' }): boolean {
+    let returns = false;
+    eachNode(loop.body, (n) => (returns ||= (n as Statement).kind === 'return'));
+    const own = [...this.#analysis.writtenIn(loop.body)].filter((f) => !this.#analysis.addressTaken.has(f));
+    return (returns && own.length > 0) || this.#callsWriter(loop.body);
+  }
+  #callsWriter(statements: readonly Statement[]): boolean {
+    let found = false;
+    eachNode(statements, (n) => {
+      const e = n as Expression;
+      const contract = e.kind === 'call' ? this.#contracts.get(e.name) : undefined;
+      if (contract !== undefined) found ||= [...contract.writes].some((f) => !this.#analysis.addressTaken.has(f));
+    });
+    return found;
+  }
+  /** Within, directly or in what is built in, is a loop of a number of turns that is not constant. */
+  #hasLoop(statements: readonly Statement[]): boolean {
+    let found = false;
+    eachNode(statements, (n) => {
+      const s = n as Statement | Expression;
+      if (s.kind === 'for') found ||= !this.#isConstant(s);
+      if (s.kind !== 'call' || INTRINSICS.has(s.name) || this.#contracts.has(s.name)) return;
+      found ||= this.#hasLoop(this.compilation.unit.program.functions.get(s.name)?.body ?? []);
+    });
+    return found;
+  }
+  #isConstant({ from, to }: Statement & { readonly kind: 'for' }): boolean {
+    const { constants } = this.compilation.unit.program;
+    const constant = (e: Expression): number | undefined =>
+      e.kind === 'int' ? e.value : e.kind === 'name' ? constants.get(e.name) : undefined;
+    const [a, b] = [constant(from), constant(to)];
+    return a !== undefined && b !== undefined && b - a <= 64;
+  }
+  /** A cell of which the index does not name the loop's own, or a local from outside. */
+  #writesElsewhere(loop: Statement & { readonly kind: 'for' }): boolean {
+    let elsewhere = false;
+    const declared = new Set<string>();
+    eachNode(loop.body, (n) => {
+      const s = n as Statement;
+      if (s.kind === 'declare') declared.add(s.name);
+      if (s.kind === 'for') declared.add(s.index);
+    });
+    eachNode(loop.body, (n) => {
+      const s = n as Statement;
+      if (s.kind !== 'assign') return;
+      if (s.target.kind === 'local') elsewhere ||= !declared.has(s.target.name);
+      if (s.target.kind === 'field') elsewhere = true;
+      if (s.target.kind !== 'cell') return;
+      elsewhere ||= !isIndexAndMore(s.target.index, loop.index);
+    });
+    return elsewhere;
   }
   #loops(name: string): boolean {
     let found = false;
@@ -163,7 +252,7 @@ export class Validation {
   }
 
   #open(name: string, from: number, to: number): Open {
-    const { unit } = this.compilation;
+    const { unit, layout } = this.compilation;
     const { program } = unit;
     const fn = program.functions.get(name);
     const signature = unit.signatures.get(name);
@@ -180,13 +269,30 @@ export class Validation {
     const args = fn.parameters.map((parameter, i) => {
       const type = signature.parameters[i];
       if (type === 'state') return state;
+      if (type === 'word') {
+        const term = L.longVar(`argument.${parameter}`);
+        registers[argument] = { kind: 'long', term };
+        argument += 1;
+        return term;
+      }
       if (type !== 'int' && type !== 'bool') throw new Refused(`a parameter of type ${type}`);
       const term = type === 'int' ? T.wordVar(`argument.${parameter}`) : T.boolVar(`argument.${parameter}`);
       registers[argument] = int(asWord(term));
       argument += 1;
       return term;
     });
-    const source = new SourceSide(program, 'source', this.#contracts);
+    const { symbols } = this.linked;
+    const source = new SourceSide(program, 'source', this.#contracts, {
+      addressOf: (table) => L.add64(L.longVar('gp'), L.long((layout.fields.get(table)?.offset ?? 0) - GP_OFFSET)),
+      textAt: (kind, n) => {
+        const text = unit.texts[n];
+        const at = symbols.get(kind === 'text' ? `"${text}` : text);
+        if (at === undefined) throw new Refused(`no ${text} in the image`);
+        return L.long(at);
+      },
+      isGeneral: (loop) => this.#isGeneral(loop),
+      writtenIn: (statements) => this.#analysis.writtenIn(statements),
+    });
     const result = source.call(name, args);
     const normal = new NormalForm(this.#certifies);
     this.normal = normal;
@@ -204,19 +310,28 @@ export class Validation {
       const entry = this.linked.symbols.get(other);
       const types = unit.signatures.get(other)?.parameters ?? [];
       if (entry === undefined || this.#contracts.has(other) || !this.#called.has(entry)) continue;
-      const [states, booleans] = [types.map((t) => t === 'state'), types.map((t) => t === 'bool')];
-      pure.set(entry, { name: other, states, booleans, reads: this.#reads(other) });
+      const are = (type: string): boolean[] => types.map((t) => t === type);
+      const [states, booleans, longs] = [are('state'), are('bool'), are('word')];
+      pure.set(entry, { name: other, states, booleans, longs, reads: this.#reads(other) });
     }
     const at = (pc: number): MachineInstruction | undefined =>
       pc % 4 === 0 ? this.code[(pc - this.linked.base) >> 2] : undefined;
-    const machine = new MachineSide({ from, to, at, callees, pure }, this.#places, source, normal, mine);
+    const machine = new MachineSide(
+      { from, to, at, callees, pure },
+      this.#places,
+      source,
+      normal,
+      mine,
+      this.#analysis.addressTaken,
+    );
     machine.run(registers);
     if (machine.calls !== source.calls.length) throw new Refused('a call of the source is missing');
+    if (machine.effects !== source.effects.length) throw new Refused('something that the source does is missing');
+    if (machine.generals !== source.generals.length) throw new Refused('a loop of the source is missing');
     if (machine.scans !== source.scans.length) throw new Refused('a search of the source is missing');
     if (result !== undefined) {
       for (const { condition, value } of machine.results) {
-        if (value.kind !== 'int') throw new Refused('a result that is no int');
-        machine.check(condition, T.eq(value.term, asWord(result)), 'result');
+        machine.check(condition, machine.equalsSource(value, result), 'result');
       }
     }
     machine.compareStates(T.TRUE, state, 'at the end');
@@ -264,12 +379,23 @@ export class Validation {
   }
   /** Both sides of an equality as they are where the condition holds. */
   #under(normal: NormalForm, goal: Term, known: ReadonlySet<Term>): Term {
-    if (goal.op !== 'eq' || goal.args[0].sort !== 'word') return goal;
+    if (goal.op !== 'eq' || goal.args[0].sort === 'bool') return goal;
     const [a, b] = goal.args.map((t) => normal.under(t, known));
     return normal.equal(a, b);
   }
 }
 
+/** The index alone is a summand, and the rest does not name it. */
+function isIndexAndMore(e: Expression, index: string): boolean {
+  const names = (x: Expression): boolean => {
+    let found = false;
+    eachNode(x, (n) => (found ||= (n as Expression & { name?: string }).name === index));
+    return found;
+  };
+  if (e.kind === 'name') return e.name === index;
+  if (e.kind !== 'binary' || e.op !== '+') return false;
+  return names(e.left) ? !names(e.right) && isIndexAndMore(e.left, index) : isIndexAndMore(e.right, index);
+}
 /** Whether a term contains `variable`; of shared parts it is asked once. */
 function dependence(variable: Term): (t: Term) => boolean {
   const known = new Map<Term, boolean>([[variable, true]]);
