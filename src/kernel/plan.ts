@@ -49,9 +49,9 @@ export interface PlanPartition {
   readonly audits?: readonly { readonly name: string; readonly partition: number }[];
   /** True: it has the right to switch the schedule's modes. */
   readonly maySwitch?: boolean;
-  /** How often it must BEAT, in microseconds. */
   /** The plan says what is done about windows and deadlines that it misses. */
   readonly timed?: boolean;
+  /** How often it must BEAT, in microseconds. */
   readonly beat?: number;
   /** Faults that are not reported: the description says `ignore`. */
   readonly unreported?: readonly string[];
