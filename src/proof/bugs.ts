@@ -29,7 +29,7 @@ const LATE_REPLY = `  if (k.callState[c] === C_LATE) {
   if (k.callState[c] !== C_SERVING) return E_EMPTY;`;
 const CREDIT = 'for (let p = 0; p < k.np; p++) k.credit[p] = k.quota[p];';
 const COPY = 'for (let w = 0; w < n; w++) k.slotData[at + w] = k.inp[w];';
-const FETCHED = '  k.outN = HEAD + n;\n}\n/** A partition that is not ready';
+const FETCHED = '  k.outN = HEAD + n;\n}\n/** One that is not ready';
 
 export const BUGS: readonly Bug[] = [
   // ---- reaching beyond the tables, beyond 32 bits

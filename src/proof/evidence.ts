@@ -60,11 +60,10 @@ async function mutation(): Promise<string[]> {
   const mine = chosen.filter((_, i) => i % parts === part - 1);
   for (const mutant of mine) {
     const { by, seen } = await judge.fateOf(mutant);
-    const isRefuted = by !== undefined && !by.startsWith('?');
-    const group = isRefuted ? `${by.split(' ', 1)[0]} ${seen}`.trim() : 'survived';
+    const group = by === undefined ? 'survived' : `${by.split(' ', 1)[0]} ${seen}`.trim();
     fates.set(group, (fates.get(group) ?? 0) + 1);
-    console.log(`${isRefuted ? `${by} ${seen}`.trim() : `SURVIVED${by ?? ''}`}  ${nameOf(mutant)}`);
-    if (!isRefuted && !reasons.has(nameOf(mutant))) survivors.push(nameOf(mutant));
+    console.log(`${by === undefined ? 'SURVIVED' : `${by} ${seen}`.trim()}  ${nameOf(mutant)}`);
+    if (by === undefined && !reasons.has(nameOf(mutant))) survivors.push(nameOf(mutant));
   }
   console.log(`\nmutants: ${mine.length} of ${all.length}; ${[...fates].map(([by, n]) => `${by} ${n}`).join(', ')}`);
   return survivors;

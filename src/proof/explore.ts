@@ -290,8 +290,15 @@ function copyOf(k: Kernel, older: Kernel = {}): Kernel {
   return copy;
 }
 
-/** Runs of so many actions each. */
-export function* explore(program: Program, code: Code, runs: number, seed: number, copies = true): Generator<Step> {
+/** Runs of so many actions each. `wanted`: the name of an action that is to occur often. */
+export function* explore(
+  program: Program,
+  code: Code,
+  runs: number,
+  seed: number,
+  copies = true,
+  wanted?: string,
+): Generator<Step> {
   const pick = random(seed);
   const actions = actionsOf(program);
   const operations = actions.filter((a) => a.op !== undefined);
@@ -308,7 +315,9 @@ export function* explore(program: Program, code: Code, runs: number, seed: numbe
       const favourite = ['loaded', 'loaded', 'stopped', 'stopped', 'work', 'work', 'tick', 'RESULT'][pick(24)];
       const any = pick(4) === 0 ? actions.filter((a) => a.name !== 'stop' || pick(20) === 0) : operations;
       const used = pick(2) === 0 ? use(code, k, pick) : undefined;
-      const action = actions.find((a) => a.name === (used?.name ?? favourite)) ?? any[pick(any.length)];
+      // Asked only if something is wanted: the runs of COVER stay what they are.
+      const name = wanted !== undefined && used === undefined && pick(4) === 0 ? wanted : (used?.name ?? favourite);
+      const action = actions.find((a) => a.name === name) ?? any[pick(any.length)];
       const args = new Map(
         action.fn.parameters.slice(1).map((name): [string, number] => {
           if (name === 'op') return [name, typeof action.op === 'number' ? action.op : 99 + pick(9)];

@@ -2,6 +2,7 @@
 // What does not replay is said to be so: then the instances were too few, and the goal is unproved rather than wrong.
 import { emitted } from './parse.ts';
 import { evaluator } from './evaluate.ts';
+import { differences, explore, random } from './explore.ts';
 import { NO_ANSWER } from './prove.ts';
 import { and, sle, walk, word, wordVar } from './term.ts';
 import { isPlan } from './setting.ts';
@@ -86,6 +87,7 @@ interface Place {
   readonly index: number | undefined;
 }
 const nameOf = ({ name, index }: Place): string => (index === undefined ? name : `${name}[${index}]`);
+const indexOf = ({ index }: Place): number[] => (index === undefined ? [] : [index]);
 function valueAt(k: Kernel, { name, index }: Place): number {
   const value = k[name];
   return value instanceof Int32Array ? value[index ?? 0] : value;
@@ -95,41 +97,83 @@ function put(k: Kernel, { name, index }: Place, value: number): void {
   if (table instanceof Int32Array) table[index ?? 0] = value;
   else k[name] = value;
 }
-/** Places of which `wanted` holds. */
-function places(k: Kernel, wanted: (place: Place) => boolean): Place[] {
-  return Object.entries(k)
-    .flatMap(([name, value]): Place[] =>
-      value instanceof Int32Array ? [...value.keys()].map((index) => ({ name, index })) : [{ name, index: undefined }],
-    )
-    .filter(wanted);
+function differing(a: Kernel, b: Kernel): Place[] {
+  const found: Place[] = [];
+  for (const [name, was] of Object.entries(a)) {
+    const now = b[name];
+    if (typeof was === 'number' || typeof now === 'number') {
+      if (was !== now) found.push({ name, index: undefined });
+    } else if (was !== now) {
+      for (let index = 0; index < was.length; index++) if (was[index] !== now[index]) found.push({ name, index });
+    }
+  }
+  return found;
 }
-const differing = (a: Kernel, b: Kernel): Place[] => places(a, (p) => valueAt(a, p) !== valueAt(b, p));
+const change = (before: Kernel, after: Kernel, place: Place): string =>
+  `${nameOf(place)}: ${valueAt(before, place)} -> ${valueAt(after, place)}`;
+
+const isOfSchedule = (name: string): boolean => /^(win|schedule)[A-Z]|^nwindows$|^frameLength$/.test(name);
+
+/** `name[row] = value`; neighbours with the same value together. */
+function inRuns(places: readonly Place[], value: (place: Place) => number): string[] {
+  const runs: { name: string; from: number | undefined; to: number | undefined; value: number }[] = [];
+  for (const place of places) {
+    const { name, index } = place;
+    const last = runs.at(-1);
+    const goesOn = last?.name === name && index !== undefined && last.to === index - 1 && last.value === value(place);
+    if (goesOn) last.to = index;
+    else runs.push({ name, from: index, to: index, value: value(place) });
+  }
+  return runs.map((run) => {
+    const rows = run.from === undefined ? '' : run.from === run.to ? `[${run.from}]` : `[${run.from}..${run.to}]`;
+    return `${run.name}${rows} = ${run.value}`;
+  });
+}
+
+/** What is said of every row is looked at at these. */
+const ROWS = 6;
+const isGiven = (parameter: string): boolean => /^_?(after|result)$/.test(parameter);
+/** All tuples of so many numbers below n. */
+function combinations(count: number, n: number): number[][] {
+  if (count === 0) return [[]];
+  return combinations(count - 1, n).flatMap((rest) => Array.from({ length: n }, (_, i) => [...rest, i]));
+}
 
 /** A counterexample on the code that ships. */
 class Replay {
   readonly code: Code;
-  readonly outcome: Outcome;
-  readonly model: Model;
+  readonly program: Program;
+  readonly outcome: Pick<Outcome, 'theorem' | 'action'>;
+  /** The caller's arguments, the observer. */
+  unknowns: ReadonlyMap<string, number>;
   s: Kernel;
   t: Kernel;
-  constructor(code: Code, outcome: Outcome, model: Model) {
+  constructor(
+    code: Code,
+    program: Program,
+    outcome: Pick<Outcome, 'theorem' | 'action'>,
+    unknowns: ReadonlyMap<string, number>,
+    s: Kernel,
+    t: Kernel,
+  ) {
     this.code = code;
+    this.program = program;
     this.outcome = outcome;
-    this.model = model;
-    this.s = stateOf(code, model, 'S');
-    this.t = this.two ? stateOf(code, model, 'T') : this.s;
+    this.unknowns = unknowns;
+    this.s = s;
+    this.t = this.two ? t : s;
   }
   get two(): boolean {
     return this.outcome.theorem.name === 'OC' || this.outcome.theorem.name === 'WSC';
   }
   get observer(): number {
-    return this.model.unknowns.get('u') ?? 0;
+    return this.unknowns.get('u') ?? 0;
   }
   arguments(): [name: string, value: number][] {
     const { fn, op } = this.action;
     return fn.parameters
       .slice(1)
-      .map((name) => [name, name === 'op' && typeof op === 'number' ? op : (this.model.unknowns.get(name) ?? 0)]);
+      .map((name) => [name, name === 'op' && typeof op === 'number' ? op : (this.unknowns.get(name) ?? 0)]);
   }
   get action() {
     const { action } = this.outcome;
@@ -162,7 +206,12 @@ class Replay {
   isGenuine(): boolean {
     const { code, s, t } = this;
     const plan = new code.Kernel();
-    for (const p of places(s, ({ name }) => this.isPlan(name))) put(plan, p, valueAt(s, p));
+    for (const [name, value] of Object.entries(s)) {
+      const table = plan[name];
+      if (!this.isPlan(name)) continue;
+      if (value instanceof Int32Array && table instanceof Int32Array) table.set(value);
+      else plan[name] = value;
+    }
     if (code['boot'](plan) !== Number(code['OK'])) return false;
     if (code['invariant'](s) !== true || code['invariant'](t) !== true) return false;
     const flow = code['flows'](s, this.caller, this.observer) === true;
@@ -179,16 +228,26 @@ class Replay {
   }
   /** What is wrong, in words; undefined: nothing. */
   violation(): string | undefined {
-    if (!this.isGenuine()) return undefined;
+    return this.isGenuine() ? this.claim() : undefined;
+  }
+  /** The same, of states of which it is known that the hypotheses hold. */
+  claim(): string | undefined {
     const { code, s, t, caller, observer } = this;
     const a = this.run(s);
     const list = (lines: readonly string[]) => (lines.length === 0 ? undefined : lines.join(', '));
+    const args = new Map(this.arguments());
+    const p = args.get('p') ?? 0;
     switch (this.outcome.theorem.name) {
       case 'INV':
         return code['invariant'](a.after) === true ? undefined : 'the invariant is broken';
       case 'OC': {
         const b = this.run(t);
-        return a.result === b.result ? undefined : `the caller gets ${String(a.result)} | ${String(b.result)}`;
+        if (a.result !== b.result) return `the caller gets ${String(a.result)} | ${String(b.result)}`;
+        // Only an operation gives words back.
+        if (this.action.op === undefined) return undefined;
+        const words = (k: Kernel) => (k['out'] as Int32Array).subarray(0, Number(k['outN'])).join(' ');
+        const [x, y] = [words(a.after), words(b.after)];
+        return x === y ? undefined : `the caller gets the words ${x || 'none'} | ${y || 'none'}`;
       }
       case 'WSC':
         return list(this.sees(a.after, this.run(t).after, observer));
@@ -197,11 +256,34 @@ class Replay {
       case 'FRAME':
         return list(
           differing(s, a.after)
-            .filter((p) => code[`may_${p.name}`](s, caller, ...(p.index === undefined ? [] : [p.index])) !== true)
-            .map((p) => `${nameOf(p)}: ${valueAt(s, p)} -> ${valueAt(a.after, p)}`),
+            .filter((place) => code[`may_${place.name}`](s, caller, ...indexOf(place)) !== true)
+            .map((place) => change(s, a.after, place)),
         );
+      case 'FSPEC': {
+        const step = { action: this.action, args, before: s, after: a.after, result: a.result };
+        return list(differences(this.program, code, step).map((name) => `${name} is not as behaviour.ts says`));
+      }
+      case 'WINDOW':
+        if (code['mayRun'](s, args.get('core'), p) === true) return undefined;
+        return a.result === Number(code['E_CALLER'])
+          ? list(this.#changes(a.after))
+          : `the caller gets ${String(a.result)}`;
+      case 'NOBODY':
+        return p >= 0 && p < Number(s['np']) ? undefined : list(this.#changes(a.after));
+      case 'RESIDUAL':
+        if (code['isWiping'](s, p) !== true || code['isWiping'](a.after, p) === true) return undefined;
+        return list(
+          differing(new code.Kernel(), a.after)
+            .filter((place) => place.index !== undefined && !this.isPlan(place.name))
+            .filter((place) => !['0', 'hidden'].includes(this.picture(a.after, p, place)))
+            .filter(({ name, index }) => code[`blank_${name}`]?.(a.after, p, index) !== true)
+            .map((place) => `${nameOf(place)} is still ${valueAt(a.after, place)}`),
+        );
+      case 'FIFO':
+      case 'LIVE':
+        return this.#orderBroken(a);
       case 'POLICY': {
-        const [from, to] = ['from', 'to'].map((name) => this.model.unknowns.get(name) ?? 0);
+        const [from, to] = ['from', 'to'].map((name) => this.unknowns.get(name) ?? 0);
         const more = code['flows'](a.after, from, to) === true && code['flows'](s, from, to) !== true;
         return more ? `${from} ~> ${to} is new` : undefined;
       }
@@ -209,31 +291,75 @@ class Replay {
         return undefined;
     }
   }
-  /** Makes the states equal, and zero, wherever the violation stays. */
+  #changes(after: Kernel): string[] {
+    return differing(this.s, after)
+      .filter(({ name }) => !this.isPlan(name) && name !== 'out' && name !== 'outN')
+      .map((place) => change(this.s, after, place));
+  }
+  /** A function of order.ts that does not hold, with the rows at which it does not. */
+  #orderBroken({ after, result }: { after: Kernel; result: unknown }): string | undefined {
+    const { code, s, program, unknowns, action } = this;
+    const prefix = this.outcome.theorem.name === 'FIFO' ? 'fifo_' : `live_${action.name}`;
+    for (const [name, { parameters }] of program.functions) {
+      if (!name.startsWith(prefix)) continue;
+      const free = parameters.slice(1).filter((x) => !isGiven(x) && !unknowns.has(x));
+      for (const rows of combinations(free.length, ROWS)) {
+        const value = (x: string): unknown => {
+          const plain = x.replace('_', '');
+          if (plain === 'after') return after;
+          return plain === 'result' ? result : (unknowns.get(x) ?? rows[free.indexOf(x)]);
+        };
+        if (code[name](s, ...parameters.slice(1).map(value)) === false) {
+          return `${name}(${free.map((x, i) => `${x} = ${rows[i]}`).join(', ')}) does not hold`;
+        }
+      }
+    }
+    return undefined;
+  }
+  /** Makes the states equal, and zero, wherever the violation stays: many places at once, where that goes. */
   shrink(): void {
-    const attempt = (change: () => void): void => {
-      const [s, t] = [this.s, this.t];
-      this.s = copyOf(this.code, s);
-      this.t = this.two ? copyOf(this.code, t) : this.s;
-      change();
-      if (this.violation() === undefined) [this.s, this.t] = [s, t];
+    const attempt = (places: readonly Place[], value: (place: Place) => [number, number]): boolean => {
+      const before = places.map((place) => [valueAt(this.s, place), valueAt(this.t, place)]);
+      const set = (place: Place, [inS, inT]: readonly number[]) => {
+        put(this.s, place, inS);
+        put(this.t, place, inT);
+      };
+      for (const place of places) set(place, value(place));
+      if (this.violation() !== undefined) return true;
+      places.forEach((place, i) => set(place, before[i]));
+      return false;
     };
-    for (const p of differing(this.s, this.t)) attempt(() => put(this.t, p, valueAt(this.s, p)));
-    // The plan first: most of what the solver put there means nothing.
+    const reduce = (places: readonly Place[], value: (place: Place) => [number, number]): void => {
+      if (places.length === 0 || attempt(places, value) || places.length === 1) return;
+      const middle = places.length >> 1;
+      reduce(places.slice(0, middle), value);
+      reduce(places.slice(middle), value);
+    };
+    for (const name of this.unknowns.keys()) {
+      const { unknowns } = this;
+      this.unknowns = new Map([...unknowns, [name, 0]]);
+      if (this.violation() === undefined) this.unknowns = unknowns;
+    }
+    const same = (place: Place): [number, number] => [valueAt(this.s, place), valueAt(this.s, place)];
+    reduce(differing(this.s, this.t), same);
+    // The plan first: most of what stands there has nothing to do with it.
     for (const plan of [true, false]) {
-      for (const p of places(this.s, (p) => this.isPlan(p.name) === plan && valueAt(this.s, p) !== 0)) {
-        attempt(() => {
-          if (plan || valueAt(this.t, p) === valueAt(this.s, p)) put(this.t, p, 0);
-          put(this.s, p, 0);
-        });
+      const nonZero = differing(new this.code.Kernel(), this.s).filter(({ name }) => this.isPlan(name) === plan);
+      for (const places of Map.groupBy(nonZero, ({ name }) => name).values()) {
+        reduce(places, (place) => [0, valueAt(this.t, place) === valueAt(this.s, place) ? 0 : valueAt(this.t, place)]);
       }
     }
   }
-  text(goal: Goal): string {
+  text(goal: string): string {
     const { code, s, t } = this;
     const { theorem } = this.outcome;
     const shown = (k: Kernel, wanted: (p: Place) => boolean) =>
-      places(k, (p) => wanted(p) && valueAt(k, p) !== 0).map((p) => `${nameOf(p)} = ${valueAt(k, p)}`);
+      inRuns(differing(new code.Kernel(), k).filter(wanted), (p) => valueAt(k, p));
+    // A plan needs one, and most stories have nothing to do with it.
+    const schedule =
+      theorem.name === 'WINDOW' || this.caller === Number(code['CLOCK'])
+        ? shown(s, (p) => isOfSchedule(p.name))
+        : [`a schedule of ${Number(s['nwindows'])} windows`];
     const who = (u: number) =>
       u === Number(code['CLOCK']) ? 'CLOCK' : u === Number(code['HOST']) ? 'HOST' : `partition ${u}`;
     const wrong = this.violation();
@@ -244,8 +370,8 @@ class Replay {
     const observes = theorem.name === 'WSC' || theorem.name === 'LR';
     const lines = [
       `${theorem.name} ${this.action.name}: NOT PROVED (${theorem.says})`,
-      `  goal     ${goal.label}`,
-      `  plan     ${shown(s, (p) => this.isPlan(p.name)).join(', ')}`,
+      `  goal     ${goal}`,
+      `  plan     ${[...shown(s, (p) => this.isPlan(p.name) && !isOfSchedule(p.name)), ...schedule].join(', ')}`,
       `  state    ${shown(s, (p) => !this.isPlan(p.name)).join(', ')}`,
       ...(this.two
         ? [
@@ -273,23 +399,90 @@ class Replay {
   }
 }
 
-/** The story of a theorem that was not proved. */
+/** Runs that are searched for a counterexample, and for how long, in milliseconds. */
+const SEARCHED = 60;
+const SEARCH_TIME = 20_000;
+
+/** A state that `seen` cannot tell from this one: what they do not see is another thing, by chance, or by what others did. */
+function alike(program: Program, code: Code, s: Kernel, seen: readonly number[], pick: (n: number) => number): Kernel {
+  const t = copyOf(code, s);
+  const hidden = [...program.tables.keys()].filter((name) => `vis_${name}` in code);
+  const others = Array.from({ length: Number(s['np']) }, (_, p) => p).filter((p) => !seen.includes(p));
+  for (let i = 1 + pick(6); i > 0; i--) {
+    if (others.length > 0 && pick(2) === 0) {
+      const p = others[pick(others.length)];
+      if (seen.some((u) => code['flows'](s, p, u) === true)) continue;
+      code['step'](t, pick(2), p, 1 + pick(30), pick(3), [0, 4, 8][pick(3)], 0);
+    } else {
+      const name = hidden[pick(hidden.length)];
+      const row = pick(4);
+      if (seen.some((u) => code[`vis_${name}`](s, u, row) === true)) continue;
+      put(t, { name, index: row }, pick(5));
+    }
+  }
+  return t;
+}
+
+/** A counterexample of this theorem and action in random runs of the core itself. */
+function search(program: Program, code: Code, outcome: Pick<Outcome, 'theorem' | 'action'>): Replay | undefined {
+  const { theorem, action } = outcome;
+  const until = performance.now() + SEARCH_TIME;
+  const pick = random(11);
+  try {
+    for (const step of explore(program, code, SEARCHED, 4, true, action?.name)) {
+      if (performance.now() > until) return undefined;
+      if (step.action.name !== action?.name) continue;
+      const replayOf = (u: number, t?: Kernel) =>
+        new Replay(code, program, outcome, new Map([...step.args, ['u', u]]), step.before, t ?? step.before);
+      const { caller } = replayOf(0);
+      const domains = [...Array.from({ length: Number(step.before['np']) }, (_, p) => p), -1, -2];
+      const flow = (u: number) => code['flows'](step.before, caller, u) === true;
+      const candidates =
+        theorem.name === 'LR'
+          ? domains.filter((u) => !flow(u)).map((u) => replayOf(u))
+          : theorem.name === 'OC'
+            ? [1, 2, 3].map(() => replayOf(0, alike(program, code, step.before, [caller], pick)))
+            : theorem.name === 'WSC'
+              ? domains.filter(flow).map((u) => replayOf(u, alike(program, code, step.before, [caller, u], pick)))
+              : [replayOf(0)];
+      const found = candidates.find((replay) => replay.claim() !== undefined && replay.violation() !== undefined);
+      if (found !== undefined) {
+        // Copies: what is shrunk is written to.
+        found.s = copyOf(code, found.s);
+        found.t = found.two ? copyOf(code, found.t) : found.s;
+        return found;
+      }
+    }
+  } catch {
+    // The core is wrong in a way in which it cannot be run: then the solver's model has to tell.
+  }
+  return undefined;
+}
+
+/** The story of a theorem that was not proved: seen in a run of the core, or put together by the solver. */
 export async function tell(program: Program, texts: Sources, outcome: Outcome, solve: Solve): Promise<string> {
   const { theorem, action, failed } = outcome;
-  const question = theorem.ask(program, action);
   const names = new Set(failed.map((label) => label.replace(NO_ANSWER, '')));
+  const code = await load(texts);
+  const seen = action === undefined ? undefined : search(program, code, outcome);
+  if (seen !== undefined) {
+    seen.shrink();
+    return seen.text([...names].join(', '));
+  }
+  const question = theorem.ask(program, action);
   for (const goal of question.goals.filter((g) => names.has(g.label))) {
     const model = await findModel(program, question, goal, solve);
     if (model === undefined) continue;
     if (action === undefined || question.runs.length === 0) break;
-    const replay = new Replay(await load(texts), outcome, model);
+    const [s, t] = ['S', 'T'].map((name) => stateOf(code, model, name));
+    const replay = new Replay(code, program, outcome, model.unknowns, s, t);
     if (replay.violation() !== undefined) replay.shrink();
     const said = evaluator(model);
     return theorem.name === 'SAFE' && said(goal.term) === false
       ? replay
-          .text(goal)
+          .text(goal.label)
           .replace(/\n {2}replay.*$/, '\n  (SAFE is about every step on the way: the states above lead there)')
-      : replay.text(goal);
+      : replay.text(goal.label);
   }
   return `${theorem.name} ${action?.name ?? ''}: NOT PROVED, and no counterexample found: ${[...names].join('; ')}`;
 }
