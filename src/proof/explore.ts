@@ -252,7 +252,7 @@ const USES: Readonly<Record<string, readonly string[]>> = {
   H_MANAGE: ['START', 'STOP', 'RESTART', 'STATUS'],
 };
 /** A handle that there is, and an operation on it: by chance alone it would be rare. */
-function use(code: Code, k: Kernel, pick: (n: number) => number): { p: number; h: number; name: string } | undefined {
+function use(code: Code, k: Kernel, pick: (n: number) => number): { p: number; h?: number; name: string } | undefined {
   if (Number(k['nports']) > 0 && pick(3) === 0) {
     // A call port, and what comes next there.
     const c = pick(Number(k['nports']));
@@ -274,6 +274,30 @@ function use(code: Code, k: Kernel, pick: (n: number) => number): { p: number; h
   const kind = at(k, 'handleKind')[p * Number(code['MAX_HANDLES']) + h];
   const names = Object.entries(USES).find(([name]) => Number(code[name]) === kind)?.[1];
   return names && { p, h, name: names[pick(names.length)] };
+}
+
+/** What the supervisor does next about a partition that is not ready. */
+function due(code: Code, k: Kernel, pick: (n: number) => number): { p: number; h?: number; name: string } | undefined {
+  const p = pick(Number(k['np']));
+  const state = at(k, 'state')[p];
+  const name = Object.entries(DUE).find(([constant]) => Number(code[constant]) === state)?.[1];
+  return name === undefined ? undefined : { p, name };
+}
+const DUE: Readonly<Record<string, string>> = {
+  P_ASKED: 'loaded',
+  P_DYING: 'stopped',
+  P_WIPING: 'work',
+  P_LOADING: 'work',
+};
+/** Whose window it is. */
+function whoRuns(k: Kernel, core: number): number | undefined {
+  const p = at(k, 'winPart')[at(k, 'curWin')[core] ?? 0] ?? -1;
+  return p >= 0 ? p : undefined;
+}
+/** A core on which p runs, if there is one. */
+function coreOf(k: Kernel, p: number, otherwise: number): number {
+  const found = Array.from({ length: Number(k['ncores']) }, (_, core) => core).find((core) => whoRuns(k, core) === p);
+  return found ?? otherwise;
 }
 
 /** A copy that has in common with an older one the tables in which nothing has changed. */
@@ -314,17 +338,21 @@ export function* explore(
       // Most of the time operations; partitions come up again, and the system does not end soon.
       const favourite = ['loaded', 'loaded', 'stopped', 'stopped', 'work', 'work', 'tick', 'RESULT'][pick(24)];
       const any = pick(4) === 0 ? actions.filter((a) => a.name !== 'stop' || pick(20) === 0) : operations;
-      const used = pick(2) === 0 ? use(code, k, pick) : undefined;
+      const given =
+        (pick(3) === 0 ? due(code, k, pick) : undefined) ?? (pick(2) === 0 ? use(code, k, pick) : undefined);
       // Asked only if something is wanted: the runs of COVER stay what they are.
-      const name = wanted !== undefined && used === undefined && pick(4) === 0 ? wanted : (used?.name ?? favourite);
+      const name = wanted !== undefined && given === undefined && pick(4) === 0 ? wanted : (given?.name ?? favourite);
       const action = actions.find((a) => a.name === name) ?? any[pick(any.length)];
+      const random = pick(20) === 0;
+      const core = random ? [-1, 2, 8][pick(3)] : pick(Number(k['ncores']));
+      const p =
+        given?.p ?? (random ? [-1, np, 64][pick(3)] : ((pick(4) === 0 ? undefined : whoRuns(k, core)) ?? pick(np)));
       const args = new Map(
         action.fn.parameters.slice(1).map((name): [string, number] => {
           if (name === 'op') return [name, typeof action.op === 'number' ? action.op : 99 + pick(9)];
-          if (name === 'p' && used !== undefined) return [name, used.p];
-          if (name === 'a0' && used !== undefined) return [name, used.h];
-          if (name === 'p') return [name, pick(20) === 0 ? [-1, np, 64][pick(3)] : pick(np)];
-          if (name === 'core') return [name, pick(20) === 0 ? [-1, 2, 8][pick(3)] : pick(2)];
+          if (name === 'p') return [name, p];
+          if (name === 'a0' && given?.h !== undefined) return [name, given.h];
+          if (name === 'core') return [name, given === undefined || pick(20) === 0 ? core : coreOf(k, p, core)];
           if (name === 'n') return [name, [1, 1, 1, 2, 3, 0, 9][pick(7)]];
           if (name === 'code') return [name, pick(17) - (pick(9) === 0 ? 1 : 0)];
           return [name, [0, 0, 0, 1, 1, 2, 3, 4, 8, 9, -1, 5000][pick(12)]];
