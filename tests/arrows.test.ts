@@ -34,7 +34,13 @@ const ARROWS: Record<string, readonly string[]> = {
   // Compiled: what they import of the compiler declares single instructions.
   'src/kernel/metal/': ['src/kernel/core/', 'src/kernel/plan-load.ts', 'src/compiler/intrinsics.ts'],
   'src/vmm/metal/load.ts': ['src/vmm/board/', 'src/riscv/', 'node:'],
-  'src/vmm/metal/': ['src/compiler/intrinsics.ts', 'src/sdk/bare.ts', 'npm:virtsec'],
+  'src/vmm/metal/': [
+    'src/compiler/intrinsics.ts',
+    'src/sdk/bare.ts',
+    'src/vmm/devices/',
+    'src/vmm/firmware/',
+    'npm:virtsec',
+  ],
   // In the subset of the language: what is declared there are single instructions, and beneath an application texts and handles.
   'src/sdk/bare.ts': ['src/compiler/intrinsics.ts'],
   'src/sdk/apex.ts': ['npm:virtsec'],

@@ -16,9 +16,9 @@ const FRAME = 4096;
 const BYTES_OF_DATA = 16 * 1024;
 
 /** What a partition's program may import beside its own files. */
-const OF_THE_SDK: ReadonlyMap<string, string> = new Map(
+const OF_THE_SDK: ReadonlyMap<string, string> = new Map<string, string>(
   ['bare', 'apex'].map((name) => [`virtsec/sdk/${name}`, `${SOURCES}sdk/${name}.ts`]),
-);
+).set('#guest-memory', `${SOURCES}vmm/metal/guest-memory.ts`);
 /** Known to the compiler itself. */
 const INTRINSICS = /^virtsec\/sdk\/intrinsics$|\/intrinsics\.ts$/;
 const IMPORT = /^import\b[^'"]*['"]([^'"]+)['"]/gm;
@@ -57,7 +57,7 @@ export function sourcesOf(file: string): SourceFile[] {
       visit(sdk ?? path.resolve(path.dirname(name), specifier), [...from, name]);
     }
     // The compiler knows files by their last names.
-    done.set(name, { name, text: text.replaceAll(/'virtsec\/sdk\/(\w+)'/g, "'./$1.ts'") });
+    done.set(name, { name, text: text.replaceAll(/'(?:virtsec\/sdk\/|#)([\w-]+)'/g, "'./$1.ts'") });
   };
   visit(file, []);
   return [...done.values()];

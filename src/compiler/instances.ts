@@ -100,7 +100,9 @@ export function instantiate(files: readonly Parsed[]): void {
     list(template.at.tree['body']).push(top);
   };
   for (const at of files) {
-    for (const top of [...list(at.tree['body'])]) {
+    // Instances are added to it meanwhile.
+    const written = list(at.tree['body']).slice();
+    for (const top of written) {
       const fn = functionOf(top);
       if (fn !== undefined && ![...made].includes(nameOf(fn['id']))) visit(fn['body'], at, new Map());
     }

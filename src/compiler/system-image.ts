@@ -206,7 +206,12 @@ function program(
   asm.op('ecall', 0);
   asm.label('halt');
   asm.jump('halt');
-  const handles = new Map(ports).set('streams', streams.length / STREAM_ROW);
+  const count = streams.length / STREAM_ROW;
+  const handles = new Map(ports).set('streams', count);
+  // The streams behind a guest's UARTs, unless the description says which.
+  for (const [n, uart] of ['uart0', 'uart1'].entries()) {
+    if (guest !== undefined && !handles.has(uart)) handles.set(uart, n < count ? n : -1);
+  }
   const { layout, unit } = compileInto(asm, files, { roots: ['main'], ports: handles });
   // Memory is clear at a start, and nothing else is done to it.
   for (const [field, value] of unit.program.fields) {

@@ -104,6 +104,8 @@ const REFLECT = 2;
 const SET_SOFTWARE = 4;
 const SET_EXTERNAL = 8;
 const CLEAR_EXTERNAL = 16;
+/** The VMM has something left to do: at the partition's next turn it goes on first. */
+const CALL_BACK = 32;
 /** VCPU_RUN's result beside the causes of exceptions: something has come for the partition. */
 const CAUSE_WAKE = -1;
 /** The system ends: the VMM passes on what it has, and says EXIT. */
@@ -142,6 +144,8 @@ export class Guests {
   isGuest = 0;
   /** 1: the partition's guest goes on in its next window, else its VMM. */
   readonly guestRuns = new Int32Array(MAX_PARTITIONS);
+  /** 1: but its VMM goes on first. */
+  readonly callsBack = new Int32Array(MAX_PARTITIONS);
   readonly saved = new Int32Array(SAVED_WORDS);
 }
 
@@ -378,6 +382,7 @@ export function vcpuRun(r: Regions, g: Guests, p: number, flags: number): void {
   if ((flags & SET_EXTERNAL) !== 0) csrSet(MIP, word(SEIP));
   if ((flags & CLEAR_EXTERNAL) !== 0) csrClear(MIP, word(SEIP));
   if ((flags & REFLECT) !== 0) reflect(r, g, p);
+  g.callsBack[p] = (flags & CALL_BACK) !== 0 ? 1 : 0;
   g.guestRuns[p] = 1;
 }
 /** An exception as the guest's S-mode would have taken it (Privileged ISA 3.1.6.1, 4.1). */

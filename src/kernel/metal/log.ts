@@ -85,7 +85,10 @@ function note(l: Log, p: number, before: Word, after: Word): void {
 export function noteFault(l: Log, k: Kernel, p: number, why: Word): void {
   note(l, p, text('virtsec: '), why);
   if (!makeRoom(l, LONGEST_NOTE)) return;
-  appendText(l, k.next[p] === P_LOADING ? text(' It will be started again.\n') : text(' The other partitions go on.\n'));
+  appendText(
+    l,
+    k.next[p] === P_LOADING ? text(' It will be started again.\n') : text(' The other partitions go on.\n'),
+  );
 }
 export function noteRestart(l: Log, p: number): void {
   note(l, p, text('virtsec: '), text(' runs again.\n'));

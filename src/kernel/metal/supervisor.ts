@@ -22,6 +22,7 @@ import {
   OP_LOG,
   OP_RAISE,
   OP_REPLY,
+  OP_RESET,
   OP_RESULT,
   OP_SEND,
   OP_SHUTDOWN,
@@ -174,6 +175,8 @@ export class Supervisor {
   period = 0;
   readonly times = new Int32Array(TIME_WORDS);
   readonly registers = new Int32Array(FRAME_WORDS);
+  /** 1: p has said RESET, and is loaded anew. */
+  readonly reloading = new Int32Array(MAX_PARTITIONS);
   /** 1: p has said REST, and goes on when anything comes, or at that time. */
   readonly resting = new Int32Array(MAX_PARTITIONS);
   readonly restHi = new Int32Array(MAX_PARTITIONS);
@@ -203,6 +206,7 @@ function newLife(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): vo
   setRegister(s, p, SP, dataEnd(r, p));
   setRegister(s, p, A0, word(k.restarts[p]));
   setRegister(s, p, A1, word(k.startKind[p]));
+  s.reloading[p] = 0;
   s.resting[p] = 0;
   s.woken[p] = 0;
   complete(s, p);
@@ -311,6 +315,7 @@ function carryOut(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): v
   if ((effects & FX_KILL) !== 0) {
     // Nothing of it runs while we do: it is dead for certain. What is left of it is overwritten before it lives again.
     startLoading(r, p);
+    s.reloading[p] = 0;
     stopped(k, p);
   } else if ((effects & (FX_WAKE | FX_END)) !== 0 && g.guestRuns[p] === 1) {
     setRegister(s, p, A0, word(wakeVmm(g, p, s.ending === 1)));
@@ -321,7 +326,7 @@ function carryOut(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): v
 
 // ---- who has the hart
 function isRunnable(k: Kernel, s: Supervisor, p: number): boolean {
-  return k.state[p] === P_READY && k.why[p] === W_NONE && s.resting[p] === 0;
+  return k.state[p] === P_READY && k.why[p] === W_NONE && s.resting[p] === 0 && s.reloading[p] === 0;
 }
 /**
  * Kernel's own work for p in its window, a bounded piece: effects, wiping, loading, the continuation of a blocked call. True:
@@ -340,6 +345,10 @@ function serve(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor, p: numbe
   if (k.state[p] !== P_READY) {
     const done = work(k, 0, p);
     return done === OK || done === E_RETRY;
+  }
+  if (s.reloading[p] === 1) {
+    if (loadSlice(r, p)) newLife(k, r, g, s, p);
+    return true;
   }
   if (s.resting[p] === 1 && isRested(k, s, p)) rouse(s, p, E_TIMEOUT);
   if (k.why[p] === W_NONE) return false;
@@ -375,6 +384,11 @@ function onCall(k: Kernel, r: Regions, l: Log, s: Supervisor, p: number, op: num
   const result = step(k, 0, p, op, a0, a1, a2);
   // A blocked or unpaid call stays open: the pc still stands on it.
   if (result !== E_BLOCKED && result !== E_BUDGET) answer(k, r, s, p, result);
+  // A guest that is switched off and on: its partition goes on, with what its image has.
+  if (op === OP_RESET && result === OK && hasGuest(r, p)) {
+    startLoading(r, p);
+    s.reloading[p] = 1;
+  }
   if (op === OP_LOG && result === OK && a0 <= MESSAGE_BYTES) {
     logLine(l, p, dataOf(r, p), a0);
     // In the time of who has said it: a schedule may leave none to nobody.
@@ -413,7 +427,7 @@ function pause(k: Kernel, s: Supervisor, p: number): number {
 /** Whether p could go on in a window of nobody's, or the kernel for it. */
 function hasWork(k: Kernel, s: Supervisor, p: number): boolean {
   const state = k.state[p];
-  if (k.fx[p] !== 0 || isRunnable(k, s, p)) return true;
+  if (k.fx[p] !== 0 || isRunnable(k, s, p) || s.reloading[p] === 1) return true;
   if (state === P_READY || state === P_LOADING) return pause(k, s, p) <= 1;
   return state !== P_HALTED;
 }
@@ -548,12 +562,12 @@ export function handle(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor):
       setRegister(s, p, A0, word(wakeVmm(g, p, true)));
       return giveHart(k, r, g, l, s);
     }
+    vcpuRun(r, g, p, low(register(s, p, A0)));
     if (s.woken[p] === 1) {
       s.woken[p] = 0;
       setRegister(s, p, A0, word(wakeVmm(g, p, false)));
       return giveHart(k, r, g, l, s);
     }
-    vcpuRun(r, g, p, low(register(s, p, A0)));
     if (goesOn(k, s, p)) return resumeGuest(r, g, s, p);
   } else if (!isInterrupt(cause, CAUSE_TIMER)) {
     fault(k, p, FAULT_TRAP);
@@ -575,6 +589,7 @@ function trapOfGuest(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor, p:
       return vcpuOf(r, p);
     }
     leaveGuest(r, g, p);
+    if (g.callsBack[p] === 1) setRegister(s, p, A0, word(wakeVmm(g, p, false)));
     return giveHart(k, r, g, l, s);
   }
   leaveGuest(r, g, p);

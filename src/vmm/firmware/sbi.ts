@@ -41,7 +41,7 @@ export const HSM_SUSPENDED = 4;
 
 const SUSPEND_RETENTIVE = 0;
 /** 0x80000000: default non-retentive suspend. */
-const SUSPEND_NON_RETENTIVE = -0x8000_0000;
+const SUSPEND_NON_RETENTIVE = 1 << 31;
 
 // ---- what the machine must do after a call
 /** Run on behind the ecall. */
@@ -151,32 +151,20 @@ function base(x: Int32Array, fid: number): number {
       return answer(x, SUCCESS, IMPLEMENTATION_VERSION);
     case 3:
       return answer(x, SUCCESS, isSupported(x[A0]));
-    case 4: // mvendorid, marchid, mimpid: 0 is always legal
-    case 5:
-    case 6:
-      return answer(x, SUCCESS, 0);
     default:
-      return answer(x, ERR_NOT_SUPPORTED, 0);
+      // 4 to 6: mvendorid, marchid, mimpid: 0 is always legal
+      return answer(x, fid >= 4 && fid <= 6 ? SUCCESS : ERR_NOT_SUPPORTED, 0);
   }
 }
 
 function isSupported(extension: number): number {
-  switch (extension) {
-    case EID_LEGACY_SET_TIMER:
-    case EID_LEGACY_PUTCHAR:
-    case EID_LEGACY_GETCHAR:
-    case EID_LEGACY_SHUTDOWN:
-    case EID_BASE:
-    case EID_TIME:
-    case EID_IPI:
-    case EID_RFENCE:
-    case EID_HSM:
-    case EID_SRST:
-    case EID_DBCN:
-      return 1;
-    default:
-      return 0;
-  }
+  const isLegacy =
+    extension === EID_LEGACY_SET_TIMER ||
+    extension === EID_LEGACY_PUTCHAR ||
+    extension === EID_LEGACY_GETCHAR ||
+    extension === EID_LEGACY_SHUTDOWN;
+  const isHarts = extension === EID_TIME || extension === EID_IPI || extension === EID_RFENCE || extension === EID_HSM;
+  return isLegacy || isHarts || extension === EID_BASE || extension === EID_SRST || extension === EID_DBCN ? 1 : 0;
 }
 
 /** Chapter 6: clears STIP too, which follows from stimecmp. */
@@ -232,11 +220,8 @@ function hartState(s: Int32Array, x: Int32Array, hart: number, fid: number): num
     case 1:
       s[S_HSM + hart] = HSM_STOPPED;
       return SBI_STOP;
-    case 2: {
-      const target = x[A0];
-      if (x[A0 + 1] !== 0 || target < 0 || target >= s[S_HARTS]) return answer(x, ERR_INVALID_PARAM, 0);
-      return answer(x, SUCCESS, s[S_HSM + target]);
-    }
+    case 2:
+      return hartStatus(s, x);
     case 3:
       // A value between these two and the platform's own ones are reserved.
       if (x[A0] === SUSPEND_NON_RETENTIVE) return answer(x, ERR_NOT_SUPPORTED, 0);
@@ -246,6 +231,12 @@ function hartState(s: Int32Array, x: Int32Array, hart: number, fid: number): num
     default:
       return answer(x, ERR_NOT_SUPPORTED, 0);
   }
+}
+
+function hartStatus(s: Int32Array, x: Int32Array): number {
+  const target = x[A0];
+  if (x[A0 + 1] !== 0 || target < 0 || target >= s[S_HARTS]) return answer(x, ERR_INVALID_PARAM, 0);
+  return answer(x, SUCCESS, s[S_HSM + target]);
 }
 
 function startHart(s: Int32Array, x: Int32Array, hart: number): number {

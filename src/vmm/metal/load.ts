@@ -1,5 +1,5 @@
 // What lies in the memory of a guest on bare metal when it starts: its kernel, its initial RAM disk and its device tree, as the image
-// builder puts them there. The tree shows what the VMM of metal answers for: one hart, memory, a UART without interrupt line.
+// builder puts them there. The tree shows what the VMM of metal answers for: one hart, memory, two UARTs, a PLIC.
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { ISA } from '../../riscv/index.ts';
 import { flatten, isaString } from '../board/device-tree.ts';
@@ -9,6 +9,12 @@ import type { Decompress, ImageError } from '../board/images.ts';
 import { VIRT } from '../board/virt.ts';
 
 const PAGE = 4096;
+const HART_PHANDLE = 1;
+const PLIC_PHANDLE = 2;
+/** Interrupts of a hart's own controller: external ones, to M-mode and to S-mode. */
+const EXTERNAL_M = 11;
+const EXTERNAL_S = 9;
+const PLIC_SOURCES = 95;
 
 export interface GuestFiles {
   readonly kernel: Uint8Array;
@@ -46,6 +52,15 @@ function treeOf(
   initrd: { start: number; end: number } | undefined,
 ): Node {
   const serial = `serial@${VIRT.uart0.base.toString(16)}`;
+  const uart = ({ base: at, source }: { base: number; source: number }): Node => ({
+    properties: {
+      compatible: 'ns16550a',
+      reg: [...cells(at), ...cells(0x100)],
+      'clock-frequency': [3_686_400],
+      'interrupt-parent': [PLIC_PHANDLE],
+      interrupts: [source],
+    },
+  });
   return {
     properties: {
       '#address-cells': [2],
@@ -80,19 +95,31 @@ function treeOf(
             },
             children: {
               'interrupt-controller': {
-                properties: { '#interrupt-cells': [1], 'interrupt-controller': true, compatible: 'riscv,cpu-intc' },
+                properties: {
+                  '#interrupt-cells': [1],
+                  'interrupt-controller': true,
+                  compatible: 'riscv,cpu-intc',
+                  phandle: [HART_PHANDLE],
+                },
               },
             },
           },
         },
       },
-      [serial]: {
+      [`plic@${VIRT.plic.base.toString(16)}`]: {
         properties: {
-          compatible: 'ns16550a',
-          reg: [...cells(VIRT.uart0.base), ...cells(0x100)],
-          'clock-frequency': [3_686_400],
+          compatible: ['sifive,plic-1.0.0', 'riscv,plic0'],
+          reg: [...cells(VIRT.plic.base), ...cells(VIRT.plic.bytes)],
+          '#interrupt-cells': [1],
+          '#address-cells': [0],
+          'interrupt-controller': true,
+          'interrupts-extended': [HART_PHANDLE, EXTERNAL_M, HART_PHANDLE, EXTERNAL_S],
+          'riscv,ndev': [PLIC_SOURCES],
+          phandle: [PLIC_PHANDLE],
         },
       },
+      [serial]: uart(VIRT.uart0),
+      [`serial@${VIRT.uart1.base.toString(16)}`]: uart(VIRT.uart1),
     },
   };
 }
