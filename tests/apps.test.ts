@@ -1,7 +1,7 @@
 // Native applications as processes of a running system: a TypeScript module and a WebAssembly module over the same channels,
 // under the jail.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test, type TestContext } from 'node:test';
@@ -12,6 +12,7 @@ import { planWords } from '../src/policy/plan-words.ts';
 import { applicationFile } from '../src/sdk/app/sources.ts';
 import { openTestBed } from '../src/sdk/testing.ts';
 import { assemble } from '../src/sdk/tests/wat.ts';
+import { virtsec } from './command.ts';
 import { ROOT, TestSystem, until } from './partitions/system.ts';
 
 const skip = whyNoFfi() ?? false;
@@ -46,6 +47,53 @@ async function lines(system: TestSystem, name: string, count: number): Promise<r
   assert.ok(isThere, JSON.stringify(system.events));
   return system.log(name);
 }
+
+test('storage: a file that is granted is read and written, up to its memory; one that is only to be read is not written', async () => {
+  const place = mkdtempSync(path.join(tmpdir(), 'virtsec-storage-'));
+  const write = (name: string, text: string): void => writeFileSync(path.join(place, name), text);
+  write('ledger.bin', 'before');
+  write('key.bin', 'key');
+  write(
+    'system.yaml',
+    `
+virtsec: 1
+system: stored
+partitions:
+  writer: { app: ./writer.ts, memory: 1M, grants: { file: ledger.bin } }
+  reader: { app: ./reader.ts, memory: 1M, grants: { file: ./key.bin, readonly: true } }
+`,
+  );
+  const attempt = `
+    const attempt = async (work) => { try { work(); await log('done'); } catch (error) { await log(error.fault ?? String(error)); } };`;
+  write(
+    'writer.ts',
+    `import { log, storage, text } from 'virtsec/sdk';
+    ${attempt}
+    const file = storage.file('ledger.bin');
+    await log(text(file.read(0, 100)));
+    await attempt(() => file.write(0, Uint8Array.from('BEFORE and after', (c) => c.charCodeAt(0))));
+    await attempt(() => file.write(2 ** 20, new Uint8Array(1)));
+    await attempt(() => storage.file('key.bin'));
+    await log(String(file.size));`,
+  );
+  write(
+    'reader.ts',
+    `import { log, storage, text } from 'virtsec/sdk';
+    ${attempt}
+    await log(storage.names.join() + ' ' + text(storage.file('key.bin').read(0, 100)));
+    await attempt(() => storage.file('key.bin').write(0, new Uint8Array(1)));`,
+  );
+  const { status, stdout, stderr } = await virtsec(['run', place, '--timeout', '30']);
+  const said = (name: string): string[] =>
+    [...stdout.matchAll(new RegExp(`^${name}: (.*)$`, 'gm'))].map(([, line]) => line);
+  assert.equal(status, 0, stdout + stderr);
+  const isBounded = skip === false ? 'right' : 'done';
+  assert.deepEqual(said('writer'), ['before', 'done', isBounded, 'unknown', isBounded === 'right' ? '16' : '1048577']);
+  assert.deepEqual(said('reader'), ['key.bin key', 'right']);
+  assert.match(readFileSync(path.join(place, 'ledger.bin'), 'latin1'), /^BEFORE and after/);
+  assert.equal(readFileSync(path.join(place, 'key.bin'), 'latin1'), 'key');
+  rmSync(place, { recursive: true });
+});
 
 test('two applications call each other, and one logs and exits', { skip }, async (t) => {
   const system = start(

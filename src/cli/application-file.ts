@@ -2,7 +2,7 @@
 // imports others beside it, packed with them into one file. Its hash is the application's hash.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { cacheDirectory } from '../images/cache.ts';
 import { applicationFile, packApplication } from '../sdk/app/sources.ts';
 
@@ -27,3 +27,9 @@ export function applicationPath(path: string): string {
   }
   return place;
 }
+
+/** Where an application or its storage is, for a description in that folder. */
+export const placeIn =
+  (folder: string) =>
+  (path: string, what: 'app' | 'storage'): string =>
+    what === 'app' ? applicationPath(resolve(folder, path)) : resolve(folder, path);

@@ -124,7 +124,7 @@ export function compileDescription(description: Description, host: Host): Compil
   };
   const { file, plan } = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 }, { hashOf });
   const unbound = plan.partitions.flatMap(({ files }) =>
-    files.filter(({ sha256 }) => sha256 === undefined).map(({ path }) => path),
+    files.filter(({ sha256, writable }) => sha256 === undefined && writable !== true).map(({ path }) => path),
   );
   return { bytes: file, unbound: [...new Set(unbound)] };
 }

@@ -1,4 +1,5 @@
 // Expanded description -> plan: the core's tables as words, and the names of all that is in them.
+import { basename } from 'node:path';
 import { encodePlanFile } from '../kernel/plan-file.ts';
 import { type Plan, type PlanFileEntry, type PlanGrants, type PlanPartition, TICK } from '../kernel/plan.ts';
 import {
@@ -33,8 +34,8 @@ export interface TerminalChoice {
 export interface FileChoice {
   /** SHA-256 of a file in hexadecimal, by the path that is in the plan; undefined: the plan does not bind it. */
   hashOf?(path: string): string | undefined;
-  /** Where the file of an application is, by the path that the description has. */
-  place?(path: string): string;
+  /** Where the file of an application is, or its storage, by the path that the description has. */
+  place?(path: string, what: 'app' | 'storage'): string;
 }
 
 export interface CompiledSystem {
@@ -134,7 +135,10 @@ function planPartition(
           : {
               program: 'app',
               config: settings(partition),
-              files: file('app', choice.place?.(partition.what!) ?? partition.what),
+              files: [
+                ...file('app', choice.place?.(partition.what!, 'app') ?? partition.what),
+                ...storageOf(partition, choice),
+              ],
             };
   const unreported = PARTITION_FAULTS.filter((fault) => (faults.actions.get(fault) ?? faults.otherwise) === 'ignore');
   return {
@@ -161,6 +165,15 @@ function planPartition(
       })),
     ),
   };
+}
+
+/** The file that an application is granted: by its own name, bound by its hash if it may only be read. */
+function storageOf({ grants }: Partition, choice: FileChoice): PlanFileEntry[] {
+  const { file, readonly } = grants;
+  if (file === undefined) return [];
+  const path = choice.place?.(file, 'storage') ?? file;
+  const name = basename(file).replaceAll(/[^A-Za-z0-9._-]/g, '-');
+  return [{ name, path, ...(readonly ? given('sha256', choice.hashOf?.(path)) : { writable: true }) }];
 }
 
 /** One of Virtsec's own applications. */

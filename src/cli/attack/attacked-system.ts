@@ -1,11 +1,11 @@
 // A running system that is attacked: started like any other, with the hostile program in the place of one partition, or with none.
-import { extname, resolve } from 'node:path';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Layer } from '../../kernel/abi.ts';
 import { encodePlanFile } from '../../kernel/plan-file.ts';
 import type { KernelEvent } from '../../kernel/plan.ts';
 import { compileSystem, type Description } from '../../policy/index.ts';
-import { applicationPath } from '../application-file.ts';
+import { placeIn } from '../application-file.ts';
 import { type KernelProcess, startKernel } from '../kernel-process.ts';
 import { PlainText } from '../script.ts';
 import type { LoadedSystem } from '../system-file.ts';
@@ -38,7 +38,7 @@ export class AttackedSystem {
       attacker === undefined ? system.description : startedAgain(system.description, attacker),
       system.boot,
       { ...(system.guest === undefined ? {} : { console: system.guest.name }), rows: 0, columns: 0 },
-      { place: (path) => applicationPath(resolve(system.folder, path)) },
+      { place: placeIn(system.folder) },
     );
     const plan = {
       ...compiled.plan,

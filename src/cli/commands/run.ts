@@ -1,11 +1,10 @@
-import { resolve } from 'node:path';
 import { LAYERS } from '../../kernel/abi.ts';
 import { encodePlanFile } from '../../kernel/plan-file.ts';
 import { whyNotProved } from '../../kernel/proved-core.ts';
 import { isSignedBy } from '../../kernel/plan-signature.ts';
 import { compileSystem, parseSize, parseTime, type TerminalChoice } from '../../policy/index.ts';
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
-import { applicationPath } from '../application-file.ts';
+import { placeIn } from '../application-file.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
 import { runOnMetal } from '../bare-run.ts';
 import { EXIT, Failure } from '../failure.ts';
@@ -154,9 +153,8 @@ function compileFor({ description, boot, guest, folder }: LoadedSystem, { rows, 
     const files = all.get(guest.name)!;
     all.set(guest.name, { ...files, cmdline: `${files.cmdline} LINES=${rows} COLUMNS=${columns}`.trim() });
   }
-  const place = (path: string): string => applicationPath(resolve(folder, path));
   const shown = guest === undefined ? {} : { console: guest.name };
-  return compileSystem(description, all, { ...shown, rows, columns }, { place });
+  return compileSystem(description, all, { ...shown, rows, columns }, { place: placeIn(folder) });
 }
 
 /** The plan that is to be run, if it is one that `virtsec plan` has compiled. */

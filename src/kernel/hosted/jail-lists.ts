@@ -70,7 +70,7 @@ const EVERYWHERE: readonly CallRule[] = [
 
 /** What a kind of partition may call beyond that. */
 const BEYOND: Readonly<Record<JailKind, readonly CallRule[]>> = {
-  app: [],
+  app: [{ call: 'pwrite64' }],
   vmm: [],
   // The window's size may be asked for. No TIOCSTI: it would type into the user's shell.
   driver: [

@@ -67,10 +67,18 @@ export function consoleIsJoined(description: Description): Fault[] {
     });
 }
 
-/** VS225: A grant goes to a driver that is made for it; guests and applications reach the host through drivers alone. */
+/** Of an application: its storage (virtsec/sdk, `storage`). */
+const OF_APPS: readonly string[] = ['file', 'readonly'];
+
+function takesOf({ form, what = '' }: Partition): readonly string[] {
+  if (form === 'app') return what.startsWith('virtsec/') ? [] : OF_APPS;
+  return form === 'driver' ? (TAKES[what]?.takes ?? []) : [];
+}
+
+/** VS225: A grant goes to a driver that is made for it; of the host itself an application reaches a file at most, its storage. */
 export function grantsSuitDrivers(description: Description): Fault[] {
   return description.partitions.flatMap((partition): Fault[] => {
-    const takes = TAKES[partition.form === 'driver' ? (partition.what ?? '') : '']?.takes ?? [];
+    const takes = takesOf(partition);
     // The terminal has a rule of its own, VS205.
     const stray = grantsOf(partition).find((grant) => !takes.includes(grant) && grant !== 'terminal');
     if (stray === undefined) return [];
