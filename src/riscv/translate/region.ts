@@ -407,6 +407,7 @@ export class Region extends RegionTarget {
     this.unlikelyIf();
     this.exitUnwound();
     this.end();
+    this.loadPassed();
     const block = this.#graph.byPlace.get(next);
     if (!block) {
       this.exit(next);
@@ -414,7 +415,6 @@ export class Region extends RegionTarget {
     }
     // a backward `next` checks the fuel on its own
     if (block.order > this.current.order) this.checkFuel(next, block.reach);
-    this.loadPassed();
     this.#resume(block);
     goTo(next);
   }
