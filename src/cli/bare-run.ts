@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Description } from '../policy/index.ts';
 import { runBare } from '../vmm/hosted/bare.ts';
 import { type Call, type Command, usageFailure } from './command.ts';
 import { bareImage } from './commands/build.ts';
 import { findDescription, readDescriptionFile } from './description-file.ts';
 import { EXIT, type ExitStatus, Failure } from './failure.ts';
+import { guestImage } from './images.ts';
 import type { Io } from './io.ts';
 import { checkedDescription } from './plan-source.ts';
 import { Script, type Step } from './script.ts';
@@ -41,13 +43,24 @@ export async function runOnMetal(command: Command, call: Call, io: Io, options: 
   const image = await bareImage(description, dirname(file), io, call.has('unproved-core'));
   const echo = call.has('json') ? () => {} : (text: string) => io.out(text);
   const ram = Math.max(LEAST_RAM, 2 * Math.ceil(image.ram / 2 ** 21));
-  const limits = { ram, seconds: options.timeout, script: new Script(options) };
+  const limits = {
+    ram,
+    seconds: options.timeout,
+    script: new Script({ ...options, ...(await readyOf(description, io)) }),
+  };
   const end = on === 'qemu' ? await inQemu(image.elf, echo, limits) : inEngine(image.flat, echo, limits);
   if (call.has('json')) {
     const { status, ...rest } = end;
     io.out(`${JSON.stringify({ schema: 'virtsec.metal/1', system: description.system, on, exit: status, ...rest })}\n`);
   }
   return end.status;
+}
+
+/** What the first guest's console shows when it is up, as hosted: what is typed first waits for it. */
+async function readyOf({ partitions }: Description, io: Io): Promise<{ readonly ready?: RegExp }> {
+  const guest = partitions.find(({ form }) => form === 'guest');
+  const ready = guest?.ready ?? (guest?.what === undefined ? undefined : (await guestImage(guest.what, io)).ready);
+  return ready === undefined ? {} : { ready: new RegExp(ready, 'm') };
 }
 
 interface Limits {
