@@ -85,6 +85,7 @@ const ARROWS: Record<string, readonly string[]> = {
   ],
   'src/images/': ['node:'],
   'src/proof/': ['src/kernel/core/', 'npm:acorn', 'npm:oxc-parser', 'npm:z3-solver', 'node:'],
+  'src/proof/metal/': ['src/proof/', 'src/compiler/', 'node:'],
   'src/compiler/': ['src/proof/', 'npm:oxc-parser', 'node:'],
   // A partition's program: what `virtsec attack` puts in the place of one that is taken over.
   'src/cli/attack/hostile.ts': [

@@ -211,7 +211,7 @@ test('controller: the loop keeps its period beside a Linux that works hard, whic
     send('echo set 95 >&3; head -n 1 <&3; echo set 60 >&3; head -n 1 <&3'),
     expect('^refused: set 10 to set 80, or level$'),
     expect('^done$'),
-    send('sleep 11; echo level >&3; head -n 1 <&3'),
+    send('sleep 4; echo level >&3; head -n 1 <&3'),
     expect('^(59|60)\\.\\d$'),
   );
   endedWell(ended);

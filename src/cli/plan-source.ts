@@ -165,7 +165,14 @@ export async function placePlan(
         files.push({ ...file, path: inImage === 'initrd' ? image.initrd : image.kernel });
       } else if (file.name === 'firmware' && !isFile(place) && imageNames('firmware').includes(file.path)) {
         files.push({ ...file, path: await firmwareImage(file.path, io) });
-      } else files.push({ ...file, path: file.name === 'app' ? applicationPath(place) : place });
+      } else if (isFile(place)) files.push({ ...file, path: file.name === 'app' ? applicationPath(place) : place });
+      else {
+        throw new Failure(
+          EXIT.usage,
+          `virtsec run: ${path}: the file \`${file.name}\` of partition \`${partition.name}\` cannot be read: ${place}`,
+          `paths start at the plan's folder: put it there (${file.path}), or compile the plan again: virtsec plan SYSTEM -o FILE`,
+        );
+      }
     }
     // An image that is named by its name alone brings its own command line.
     const config = { ...partition.config };

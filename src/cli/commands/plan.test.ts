@@ -147,4 +147,8 @@ test('run takes a compiled plan, with the signature that is asked for and the fi
   const other = await virtsec('run', at('p'), '--verify', at('mine.pub'), '--until', 'x', '--timeout', '60');
   assert.equal(other.status, 2);
   assert.match(other.notes, /linux: file kernel: \S+ is not what the plan was made for/);
+  rmSync(at('vmlinuz'));
+  const missing = await virtsec('run', at('p'));
+  assert.equal(missing.status, 2);
+  assert.match(missing.notes, /the file `kernel` of partition `linux` cannot be read: \S+\nhelp: .*virtsec plan SYSTEM/);
 });
