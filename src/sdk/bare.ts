@@ -263,6 +263,11 @@ const OWN_BYTES = 2;
 const OTHER_BYTES = 3;
 const END = 4;
 const RECEIVING_END = 5;
+/** At the beginning of a program's life: what was under way in an earlier one is neither got again nor put again. */
+export function streamBegin(stream: number): void {
+  store32(streamWord(stream, OWN), load32(add64(streamWord(stream, OTHER), word(TAKEN))));
+  store32(add64(streamWord(stream, OWN), word(TAKEN)), load32(streamWord(stream, OTHER)));
+}
 /** Bytes that may be put now. */
 export function streamRoom(stream: number): number {
   const capacity = low(streamWord(stream, OWN_BYTES));

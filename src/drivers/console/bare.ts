@@ -8,6 +8,7 @@ import {
   rest,
   resultWord,
   shutDown,
+  streamBegin,
   streamGet,
   streamNotify,
   streamPut,
@@ -143,6 +144,7 @@ function typed(s: Console): void {
 }
 const ROUNDS = 0x7fff_ffff;
 export function main(s: Console, _restarts: number, _startKind: number): number {
+  for (let stream = 0; stream < port('streams'); stream++) streamBegin(stream);
   for (let round = 0; round < ROUNDS; round++) {
     s.isBusy = 0;
     for (let handle = 0; handle < port('*'); handle++) drain(s, handle);

@@ -3,7 +3,7 @@
  * here is what carries the guest's exits to them. It sees its guest's memory and its own, and nothing else. In the language of metal
  * programs.
  */
-import { OK, exit, reset, rest, wait } from 'virtsec/sdk/bare';
+import { OK, exit, reset, rest, streamBegin, wait } from 'virtsec/sdk/bare';
 import {
   add64,
   below64,
@@ -227,6 +227,7 @@ function access(s: Vmm): void {
 
 const ROUNDS = 0x7fff_ffff;
 export function main(s: Vmm, _restarts: number, _startKind: number): number {
+  for (let stream = 0; stream < port('streams'); stream++) streamBegin(stream);
   uartReset(s.uart0);
   uartReset(s.uart1);
   plicReset(s.plic, HARTS);
