@@ -1,5 +1,5 @@
 // What this host offers to Virtsec, found by asking it. One function = one line of `virtsec doctor`.
-import { accessSync, closeSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { aptSources } from '../images/apt.ts';
 import { cachedProvenance } from '../images/images.ts';
@@ -164,25 +164,43 @@ function ownUsers(): Finding {
   };
 }
 
+/** Folders in which the kernel process would make groups: those of version 1 for memory and pids, else its own of version 2. */
+function cgroupFolders(): { readonly version: 1 | 2; readonly folders: readonly string[] } {
+  const mounts = read('/proc/self/mounts')
+    .split('\n')
+    .map((line) => line.split(' '));
+  const groups = read('/proc/self/cgroup');
+  const folderOf = (type: string, controller: string): string[] => {
+    const mount = mounts.find(
+      (one) => one[2] === type && (controller === '' || one[3].split(',').includes(controller)),
+    );
+    const group = new RegExp(
+      `^\\d+:${controller === '' ? '' : `(?:[^:]*,)?${controller}(?:,[^:]*)?`}:(/.*)$`,
+      'm',
+    ).exec(groups)?.[1];
+    return mount === undefined || group === undefined ? [] : [join(mount[1], group)];
+  };
+  const first = ['memory', 'pids'].flatMap((controller) => folderOf('cgroup', controller));
+  return first.length === 2 ? { version: 1, folders: first } : { version: 2, folders: folderOf('cgroup2', '') };
+}
+
 function cgroup(): Finding {
-  const path = /^0::(.*)$/m.exec(read('/proc/self/cgroup'))?.[1];
-  const folder = path === undefined ? undefined : join('/sys/fs/cgroup', path);
-  let ok = false;
-  try {
-    if (folder !== undefined && existsSync(join(folder, 'cgroup.procs'))) {
+  const { version, folders } = cgroupFolders();
+  let ok = folders.length > 0;
+  for (const folder of folders) {
+    try {
       accessSync(folder, constants.W_OK);
-      ok = true;
+    } catch {
+      ok = false; // not ours to write
     }
-  } catch {
-    // not ours to write
   }
   return {
     name: 'cgroup',
     group: 'isolation',
     ok,
-    found: ok ? 'version 2, writable' : 'no writable version 2 group',
-    why: 'bounds on memory and processes by the host (this version does not use it yet)',
-    help: 'start virtsec in a delegated group: systemd-run --user --scope -p Delegate=yes virtsec ...',
+    found: ok ? `version ${version}, writable` : folders.length > 0 ? `version ${version}, not writable` : 'none',
+    why: 'bounds the memory and the processes of each partition; without it only Linux itself bounds them',
+    help: 'as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes virtsec ...',
   };
 }
 
@@ -194,8 +212,8 @@ function realTime(): Finding {
     name: 'real-time rights',
     group: 'isolation',
     ok,
-    found: ok ? 'SCHED_FIFO may be set' : 'no right to SCHED_FIFO',
-    why: 'exact time windows under load (this version does not schedule windows yet)',
+    found: ok ? 'SCHED_FIFO may be set' : 'no right to SCHED_FIFO: windows are best effort',
+    why: 'time windows are kept whatever else the host does; without it they are best effort',
     help: 'run as root, or raise `rtprio` in /etc/security/limits.conf',
   };
 }

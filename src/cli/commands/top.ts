@@ -42,7 +42,14 @@ function withShares(before: SystemSummary, now: SystemSummary) {
     const spent = (p.cpuMs ?? 0) - (earlier?.cpuMs ?? 0);
     return { ...p, cpuPercent: ms > 0 ? Math.round((1000 * spent) / ms) / 10 : 0 };
   });
-  return { ...now, partitions };
+  const { windows } = now;
+  return {
+    ...now,
+    partitions,
+    ...(windows === undefined
+      ? {}
+      : { windows: { ...windows, p50Micros: quantile(windows, 0.5), p99Micros: quantile(windows, 0.99) } }),
+  };
 }
 
 function show(before: SystemSummary, now: SystemSummary): string {
@@ -61,16 +68,18 @@ function show(before: SystemSummary, now: SystemSummary): string {
   return `${system}  pid ${pid}, ${Math.round(seconds)} s\n${table([head, ...rows])}${windowsText(windows)}`;
 }
 
+/** Microseconds, a power of two, below which so many of the windows began late. */
+function quantile({ windows, late }: WindowsView, share: number): number {
+  let left = windows * share;
+  const bucket = late.findIndex((n) => (left -= n) <= 0);
+  return 2 ** Math.max(0, bucket);
+}
+
 /** How late windows begin, of all since the start. */
 function windowsText(view: WindowsView | undefined): string {
   if (view === undefined) return '';
-  const { windows, missed, late, maxMicros, bestEffort } = view;
+  const { windows, missed, maxMicros, bestEffort } = view;
   const kind = bestEffort === undefined ? 'real-time' : `best effort (${bestEffort})`;
-  const quantile = (share: number): number => {
-    let left = windows * share;
-    const bucket = late.findIndex((n) => (left -= n) <= 0);
-    return 2 ** Math.max(0, bucket);
-  };
-  const begins = `late: half under ${quantile(0.5)} us, 99 % under ${quantile(0.99)} us, at most ${maxMicros} us; ${missed} missed`;
+  const begins = `late: half under ${quantile(view, 0.5)} us, 99 % under ${quantile(view, 0.99)} us, at most ${maxMicros} us; ${missed} missed`;
   return `windows: ${kind}; ${windows} so far${windows === 0 ? '' : `, ${begins}`}\n`;
 }
