@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -69,6 +69,43 @@ test('controller: wishes are held to what the plant bears, and the level follows
   await bed.advance(11_000);
   assert.match(await ask('level'), /^(59|60)\.\d$/);
   assert.match(bed.log('loop')[0], /^level 5\d\.\d of 60; off 10 ms by: median 0\.00, 99 % 0\.00, worst 0\.00 ms$/);
+});
+
+test('on metal, too, who does not say that it lives is started again, as often as its budget allows', async () => {
+  const place = path.join(folder, 'beat');
+  mkdirSync(place);
+  const faults = '{ heartbeat: cold-restart, beat: 20ms, backoff: 1ms, restarts: 1 per 1m }';
+  const partitions = `{ lazy: { app: ./lazy.ts, faults: ${faults} }, last: { app: ./last.ts, may: { shut-down: true } } }`;
+  writeFileSync(path.join(place, 'system.yaml'), `{ virtsec: 1, system: beat, partitions: ${partitions} }`);
+  // It ends its beats by waiting in its first life, and by working without end in its second.
+  const busy = 'let n = 0;\n  for (let i = 0; i < FOREVER; i++) n = (n + i) | 0;\n  return n;';
+  writeFileSync(
+    path.join(place, 'lazy.ts'),
+    `import { FOREVER, MILLISECOND, beat, sleep } from 'virtsec/sdk/bare';
+export function main(restarts: number, _startKind: number): number {
+  for (let i = 0; i < 5; i++) {
+    sleep(10 * MILLISECOND);
+    beat();
+  }
+  if (restarts === 0) sleep(FOREVER);
+  ${busy}
+}`,
+  );
+  writeFileSync(
+    path.join(place, 'last.ts'),
+    `import { MILLISECOND, shutDown, sleep } from 'virtsec/sdk/bare';
+export function main(_restarts: number, _startKind: number): number {
+  sleep(300 * MILLISECOND);
+  return shutDown();
+}`,
+  );
+  const missed = 'virtsec: lazy did not say in time that it lives, and was stopped.';
+  assert.deepEqual(
+    transcriptOf(await onMetal(place))
+      .split('\n')
+      .slice(1),
+    [`${missed} It will be started again.`, 'virtsec: lazy runs again.', `${missed} The other partitions go on.`, ''],
+  );
 });
 
 // ---- a partition in C

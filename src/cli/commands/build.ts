@@ -105,7 +105,7 @@ export async function bareImage(
   const compiled = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 });
   const partitions: BarePartition[] = [];
   for (const [p, partition] of description.partitions.entries()) {
-    const { name, form, what, memory, devices, at } = partition;
+    const { name, form, what, memory, devices, grants, at } = partition;
     const no = (why: string): never => {
       throw new Failure(EXIT.usage, `virtsec build: partition \`${name}\`: ${why}`);
     };
@@ -129,6 +129,8 @@ export async function bareImage(
         registers: [UART],
         interrupt: UART_INTERRUPT,
       });
+    } else if (grants.file !== undefined || grants.folder !== undefined) {
+      no('no file is granted on bare metal');
     } else if (isOperator(partition)) {
       partitions.push({ ...common, file: sourceAt('drivers/operator/bare.ts') });
     } else if (what === undefined || what.endsWith('.wasm') || what.startsWith('virtsec/')) {

@@ -350,12 +350,21 @@ function serve(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor, p: numbe
     if (loadSlice(r, p)) newLife(k, r, g, s, p);
     return true;
   }
+  if (k.beatPeriod[p] !== 0 && hasMissedBeat(k, l, p)) return true;
   if (s.resting[p] === 1 && isRested(k, s, p)) rouse(s, p, E_TIMEOUT);
   if (k.why[p] === W_NONE) return false;
   const result = step(k, 0, p, OP_RESULT, 0, 0, 0);
   if (result === E_BLOCKED || result === E_BUDGET) return false;
   // E_RETRY: it makes its call again. Everything else is the end of the call.
   if (result !== E_RETRY) answer(k, r, s, p, result);
+  return true;
+}
+
+/** Whether it is to be stopped because it did not say in time that it lives; the core looks. */
+function hasMissedBeat(k: Kernel, l: Log, p: number): boolean {
+  work(k, 0, p);
+  if (k.state[p] === P_READY) return false;
+  noteFault(l, k, p, text(' did not say in time that it lives, and was stopped.'));
   return true;
 }
 
@@ -420,8 +429,12 @@ function untilDeadline(k: Kernel, hi: number, lo: number): number {
 /** Ticks after which p, which cannot run now, may go on by itself: its wait or its back-off ends. */
 function pause(k: Kernel, s: Supervisor, p: number): number {
   if (k.state[p] === P_LOADING) return untilDeadline(k, k.goHi[p], k.goLo[p]);
-  if (s.resting[p] === 1) return untilDeadline(k, s.restHi[p], s.restLo[p]);
-  return k.state[p] === P_READY ? untilDeadline(k, k.untilHi[p], k.untilLo[p]) : FOREVER;
+  if (k.state[p] !== P_READY) return FOREVER;
+  const isResting = s.resting[p] === 1;
+  const wait = isResting ? untilDeadline(k, s.restHi[p], s.restLo[p]) : untilDeadline(k, k.untilHi[p], k.untilLo[p]);
+  if (k.beatPeriod[p] === 0) return wait;
+  const beat = untilDeadline(k, k.beatHi[p], k.beatLo[p]);
+  return beat < wait ? beat : wait;
 }
 
 /** Whether p could go on in a window of nobody's, or the kernel for it. */
