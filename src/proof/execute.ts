@@ -24,6 +24,7 @@ type Loop = Statement & { readonly kind: 'for' };
 /** A loop of which the last turn is executed. */
 export interface LastTurn {
   readonly index: Term;
+  readonly from: Term;
   readonly to: Term;
   /** Of the loop, in this execution. */
   readonly number: number;
@@ -450,7 +451,7 @@ export class Execution {
     this.#branch(
       slt(from, to),
       () => {
-        this.forget(s, { index, number: this.#loops, to }, this.#condition, states);
+        this.forget(s, { index, number: this.#loops, from, to }, this.#condition, states);
         for (const name of assignedIn(s.body)) {
           const local = frame.locals.get(name);
           if (local === undefined || local instanceof State) continue;
@@ -712,7 +713,8 @@ export class Execution {
       case '*': {
         const [factor, other] = (T.valueOf(a) ?? 0) > 0 ? [a, b] : [b, a];
         const constant = T.valueOf(factor) ?? 0;
-        if (constant <= 0) return this.product(a, b, exact, () => this.#refuse('one factor is a positive constant', at));
+        if (constant <= 0)
+          return this.product(a, b, exact, () => this.#refuse('one factor is a positive constant', at));
         const [low, high] = [Math.ceil(-0x8000_0000 / constant), Math.floor(0x7fff_ffff / constant)];
         return exact(T.mul(other, factor), and(sle(word(low), other), sle(other, word(high))));
       }

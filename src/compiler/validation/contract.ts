@@ -48,7 +48,8 @@ export function forgetFields(state: State, fields: ReadonlySet<string>, suffix: 
   for (const name of fields) {
     const table = state.tables.get(name);
     if (table !== undefined) state.tables.set(name, new Havoc(table, guard, `${name}${suffix}`));
-    else state.fields.set(name, T.ite(guard, T.wordVar(`${name}${suffix}`), state.field(name)));
+    else if (state.fields.has(name))
+      state.fields.set(name, T.ite(guard, T.wordVar(`${name}${suffix}`), state.field(name)));
   }
 }
 /** What a program does to the hart or to memory that is not its own: an intrinsic that does not only compute. */
@@ -142,16 +143,15 @@ export class SourceSide extends Execution {
     condition: Term,
     states: ReadonlySet<State>,
   ): void {
-    const [state] = states;
-    if (state === undefined) return;
+    const [state = NO_STATE] = states;
     const writes = this.#surroundings.writtenIn(loop.body);
     this.generals.push({ ...last, condition, writes, before: state.copy(), after: undefined });
     forgetFields(state, writes, `@loop${this.generals.length}`, condition);
   }
   protected override turned(condition: Term, states: ReadonlySet<State>): void {
-    const [state] = states;
+    const [state = NO_STATE] = states;
     const open = this.generals.findLast((g) => g.after === undefined);
-    if (open !== undefined && state !== undefined) open.after = { condition, state: state.copy() };
+    if (open !== undefined) open.after = { condition, state: state.copy() };
   }
   /** SAFE says that it is exact; here both sides have the same. */
   protected override product(a: Term, b: Term, exact: (result: Term, condition: Term) => Term): Term {

@@ -31,9 +31,10 @@ export abstract class Loops extends Paths {
 
   // ---- loops
   protected override loop(path: Path): Path[] {
-    if (this.turn !== undefined) throw new Refused('a loop within a loop');
     const last = this.back.get(path.pc) ?? 0;
     const i = this.at(last);
+    const within = this.turn !== undefined;
+    if (within && i.op !== 'blt') throw new Refused('a loop within a loop');
     if (i.op === 'bltu') return this.blockLoop(path, last, i);
     if (i.op === 'jal') return this.runLoop(path, last);
     if (i.op !== 'blt') throw new Refused('a loop without a comparison at its end');
@@ -45,6 +46,7 @@ export abstract class Loops extends Paths {
       const done = this.constantLoop(path, last, i, T.valueOf(start.term) ?? 0);
       if (done !== undefined) return done;
     }
+    if (within) throw new Refused('a loop within a loop');
     // The source says which of its loops is followed in which way.
     const general = this.source.generals.at(this.generals);
     if (general !== undefined && general.number === this.loops + 1) return this.lastTurn(path, last, i, general);

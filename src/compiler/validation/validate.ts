@@ -162,7 +162,11 @@ export class Validation {
       if (s.kind === 'for') declared.add(s.index);
     });
     eachNode(loop.body, (n) => {
-      const s = n as Statement;
+      const s = n as Statement | Expression;
+      // What is built in writes where its own words say, which do not name this index.
+      if (s.kind === 'call' && !INTRINSICS.has(s.name) && !this.#contracts.has(s.name)) {
+        elsewhere ||= [...this.#analysis.writes(s.name)].some((f) => !this.#analysis.addressTaken.has(f));
+      }
       if (s.kind !== 'assign') return;
       if (s.target.kind === 'local') elsewhere ||= !declared.has(s.target.name);
       if (s.target.kind === 'field') elsewhere = true;
@@ -350,6 +354,10 @@ export class Validation {
         const given = parts.filter((p) => p !== part).flatMap((p) => normal.conjuncts(normal.not(p)));
         for (const c of normal.conjuncts(part)) known.set(c, [...(known.get(c) ?? []), given]);
       }
+    }
+    // The last turn is one of the turns.
+    for (const { condition, index, from, to } of source.generals) {
+      hypotheses.push(T.implies(condition, T.and(T.sle(from, index), T.slt(index, to))));
     }
     for (const scan of source.scans) {
       hypotheses.push(
