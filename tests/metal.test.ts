@@ -30,6 +30,8 @@ test('blinker: our own engine and QEMU say the same, from run to run', async () 
 /** Root of the guest reads the kernel's first word, and the timer; then what is its own. */
 const ATTACKS = [
   ['--expect', '~ # $'],
+  ['--send', 'grep ttyS0 /proc/interrupts'],
+  ['--expect', 'PLIC +10 '],
   ['--send', 'devmem 0x80000000 32; echo kernel-$?'],
   ['--expect', '^kernel-139$'],
   ['--send', 'devmem 0x200bff8 32; echo timer-$?'],

@@ -39,6 +39,7 @@ export const qemu: boolean = spawnSync('qemu-system-riscv64', ['--version']).sta
 export function runOnQemu(
   elf: Uint8Array,
   seconds = 20,
+  harts = 1,
 ): { readonly transcript: string; readonly status: number | null } {
   const folder = mkdtempSync(path.join(tmpdir(), 'compiler-'));
   try {
@@ -46,7 +47,7 @@ export function runOnQemu(
     writeFileSync(file, elf);
     const { stdout, status } = spawnSync(
       'qemu-system-riscv64',
-      ['-M', 'virt', '-m', '64M', '-bios', file, '-nographic', '-icount', 'shift=0,sleep=off'],
+      ['-M', 'virt', '-m', '64M', '-smp', `${harts}`, '-bios', file, '-nographic', '-icount', 'shift=0,sleep=off'],
       { encoding: 'utf8', timeout: seconds * 1000, input: '' },
     );
     return { transcript: stdout.replaceAll(NOTES, ''), status };
