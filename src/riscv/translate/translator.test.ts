@@ -30,6 +30,7 @@ import {
   s1,
   sd,
   slli,
+  sp,
   sw,
   t0,
   t1,
@@ -93,6 +94,28 @@ void test('a loop with a call', () => {
     jalr(zero, ra, 0),
   ]);
   assert.equal(bench.x(s0), 1275n);
+});
+
+void test('a call that comes back to code outside its region', () => {
+  // as many instructions before the call, and behind it, as a region holds
+  const bench = compare(
+    [
+      ...Array<number>(398).fill(nop),
+      addi(a0, zero, 5),
+      jal(ra, 1628),
+      add(s0, s0, a0),
+      addi(t0, t0, -1),
+      ...Array<number>(402).fill(nop),
+      bne(t0, zero, -3216),
+      ebreak,
+      addi(a0, a0, 2),
+      addi(sp, sp, 16),
+      jalr(zero, ra, 0),
+    ],
+    (bench_) => bench_.x(t0, 6),
+  );
+  assert.equal(bench.x(s0), 42n);
+  assert.equal(bench.x(sp), 96n);
 });
 
 void test('recursion deeper than regions call each other', () => {
