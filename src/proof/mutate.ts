@@ -196,14 +196,16 @@ function structuredCopy(code: Code, plan: Kernel): Kernel {
   return copy;
 }
 
-/** Of the function `fn` and another one `other`: in every state with the invariant, whatever the arguments, they do the same. */
-function isTheSame(fn: string, other: string): Theorem {
+/**
+ * Of the function `fn` and another one `other`: in every state with the invariant (of boot's functions: in every state),
+ * whatever the arguments, they do the same. Not that they stay within the tables: that is SAFE.
+ */
+function isTheSame(fn: string, other: string, isOfBoot: boolean): Theorem {
   const ask = (program: Program) => {
     const x = new Setting(program, undefined);
     const parameters = program.functions.get(fn)?.parameters ?? [];
-    const isOfPlan = isBootOnly(fn);
-    if (!isOfPlan) x.assumePlan();
-    const s = isOfPlan ? State.fresh(program, isPlan(program)) : x.state('S');
+    if (!isOfBoot) x.assumePlan();
+    const s = isOfBoot ? State.any(program, 'S', isPlan(program)) : x.state('S');
     const [one, two] = [fn, other].map((name) => {
       const after = s.copy();
       const execution = x.execution(name);
@@ -279,7 +281,10 @@ export class Judge {
     const { boot } = this.#users(mutant.fn);
     const run = (boot ? seenInPlans(code, this.#original) : undefined) ?? seenInSteps(code, this.#original);
     if (run !== undefined) return { by: run, seen: 'in a run' };
-    if (await this.#isProved(isTheSame(mutant.fn, TWIN), mutant)) return { by: 'same', seen: 'by a solver' };
+    if (await this.#isProved(isTheSame(mutant.fn, TWIN, boot), mutant)) {
+      const unsafe = await this.#refuted(mutant, program, (theorem) => theorem.name.endsWith('SAFE'));
+      return { by: unsafe ?? 'same', seen: 'by a solver' };
+    }
     if (isBootOnly(mutant.fn) && (await this.#isProved(isStricter(mutant.fn, TWIN), mutant)))
       return { by: 'stricter', seen: 'by a solver' };
     const by = await this.#refuted(mutant, program);
@@ -301,7 +306,11 @@ export class Judge {
       throw error;
     }
   }
-  async #refuted(mutant: Mutant, program: Program): Promise<string | undefined> {
+  async #refuted(
+    mutant: Mutant,
+    program: Program,
+    isAsked: (theorem: Theorem) => boolean = () => true,
+  ): Promise<string | undefined> {
     const { actions, boot } = this.#users(mutant.fn);
     const once = boot ? THEOREMS.filter((t) => t.of === 'once') : [];
     const each = ORDER.flatMap((name) => THEOREMS.filter((t) => t.name === name));
@@ -325,6 +334,7 @@ export class Judge {
       for (const question of open) {
         if (performance.now() > until) return undefined;
         const { theorem, action } = question;
+        if (!isAsked(theorem)) continue;
         try {
           const { failed } = await proveOne(program, theorem, action, { solvers, first: true, depth: 1 });
           if (failed.some((label) => !label.endsWith(NO_ANSWER))) return `${theorem.name} ${action?.name ?? ''}`.trim();
