@@ -95,7 +95,7 @@ const ARROWS: Record<string, readonly string[]> = {
     'src/kernel/hosted/linux.ts',
     'node:',
   ],
-  'src/cli/bare-run.ts': ['src/cli/', 'src/vmm/hosted/bare.ts', 'node:'],
+  'src/cli/bare-run.ts': ['src/cli/', 'src/policy/', 'src/vmm/hosted/bare.ts', 'node:'],
   'src/cli/commands/build.ts': [
     'src/cli/',
     'src/compiler/',
