@@ -26,6 +26,7 @@ import {
   OP_RESULT,
   OP_SEND,
   OP_SHUTDOWN,
+  OP_TIME,
   OP_WRITE,
   P_ASKED,
   P_HALTED,
@@ -145,6 +146,8 @@ const A7 = 17;
 const CALL_BYTES = 4;
 /** The metal supervisor's own calls: of a VMM, and to rest until anything comes (docs/design/metal.md). */
 const OP_VCPU_RUN = 33;
+/** Beneath it are the core's. */
+const OP_LAST = 32;
 const OP_REST = 34;
 
 /** Of the message page, the first of a partition's data: what goes in, what comes out (from byte 1,024 on). */
@@ -175,9 +178,7 @@ export class Supervisor {
   period = 0;
   readonly times = new Int32Array(TIME_WORDS);
   readonly registers = new Int32Array(FRAME_WORDS);
-  /** 1: p has said RESET, and is loaded anew. */
-  readonly reloading = new Int32Array(MAX_PARTITIONS);
-  /** 1: p has said REST, and goes on when anything comes, or at that time. */
+  /** RESTS: p has said REST, and goes on when anything comes, or at that time. RELOADS: p has said RESET, and is loaded anew. */
   readonly resting = new Int32Array(MAX_PARTITIONS);
   readonly restHi = new Int32Array(MAX_PARTITIONS);
   readonly restLo = new Int32Array(MAX_PARTITIONS);
@@ -206,7 +207,6 @@ function newLife(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): vo
   setRegister(s, p, SP, dataEnd(r, p));
   setRegister(s, p, A0, word(k.restarts[p]));
   setRegister(s, p, A1, word(k.startKind[p]));
-  s.reloading[p] = 0;
   s.resting[p] = 0;
   s.woken[p] = 0;
   complete(s, p);
@@ -245,9 +245,11 @@ function advance(k: Kernel, s: Supervisor): void {
   }
 }
 
+const RESTS = 1;
+const RELOADS = 2;
 // ---- rest, and interrupts of devices, which belong to the one partition that has the device
 function rouse(s: Supervisor, p: number, result: number): void {
-  if (s.resting[p] === 0) {
+  if (s.resting[p] !== RESTS) {
     s.woken[p] = 1;
     return;
   }
@@ -269,7 +271,7 @@ function rest(k: Kernel, s: Supervisor, p: number, ticks: number): void {
     return;
   }
   const lo = k.timeLo + ticks;
-  s.resting[p] = 1;
+  s.resting[p] = RESTS;
   s.restHi[p] = lo < TIME_BASE ? k.timeHi : k.timeHi + 1;
   s.restLo[p] = lo < TIME_BASE ? lo : lo - TIME_BASE;
 }
@@ -315,7 +317,7 @@ function carryOut(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): v
   if ((effects & FX_KILL) !== 0) {
     // Nothing of it runs while we do: it is dead for certain. What is left of it is overwritten before it lives again.
     startLoading(r, p);
-    s.reloading[p] = 0;
+    s.resting[p] = 0;
     stopped(k, p);
   } else if ((effects & (FX_WAKE | FX_END)) !== 0 && g.guestRuns[p] === 1) {
     setRegister(s, p, A0, word(wakeVmm(g, p, s.ending === 1)));
@@ -326,7 +328,7 @@ function carryOut(k: Kernel, r: Regions, g: Guests, s: Supervisor, p: number): v
 
 // ---- who has the hart
 function isRunnable(k: Kernel, s: Supervisor, p: number): boolean {
-  return k.state[p] === P_READY && k.why[p] === W_NONE && s.resting[p] === 0 && s.reloading[p] === 0;
+  return k.state[p] === P_READY && k.why[p] === W_NONE && s.resting[p] === 0;
 }
 /**
  * Kernel's own work for p in its window, a bounded piece: effects, wiping, loading, the continuation of a blocked call. True:
@@ -346,12 +348,12 @@ function serve(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor, p: numbe
     const done = work(k, 0, p);
     return done === OK || done === E_RETRY;
   }
-  if (s.reloading[p] === 1) {
+  if (s.resting[p] === RELOADS) {
     if (loadSlice(r, p)) newLife(k, r, g, s, p);
     return true;
   }
   if (k.beatPeriod[p] !== 0 && hasMissedBeat(k, l, p)) return true;
-  if (s.resting[p] === 1 && isRested(k, s, p)) rouse(s, p, E_TIMEOUT);
+  if (s.resting[p] === RESTS && isRested(k, s, p)) rouse(s, p, E_TIMEOUT);
   if (k.why[p] === W_NONE) return false;
   const result = step(k, 0, p, OP_RESULT, 0, 0, 0);
   if (result === E_BLOCKED || result === E_BUDGET) return false;
@@ -393,13 +395,26 @@ function onCall(k: Kernel, r: Regions, l: Log, s: Supervisor, p: number, op: num
   const result = step(k, 0, p, op, a0, a1, a2);
   // A blocked or unpaid call stays open: the pc still stands on it.
   if (result !== E_BLOCKED && result !== E_BUDGET) answer(k, r, s, p, result);
+  if (op < OP_TIME) onEvent(k, r, l, s, p, op, a0, result);
+}
+/** What EXIT, RESET, SHUTDOWN and LOG, the first ones by number, mean here. */
+function onEvent(
+  k: Kernel,
+  r: Regions,
+  l: Log,
+  s: Supervisor,
+  p: number,
+  op: number,
+  bytes: number,
+  result: number,
+): void {
   // A guest that is switched off and on: its partition goes on, with what its image has.
   if (op === OP_RESET && result === OK && hasGuest(r, p)) {
     startLoading(r, p);
-    s.reloading[p] = 1;
+    s.resting[p] = RELOADS;
   }
-  if (op === OP_LOG && result === OK && a0 <= MESSAGE_BYTES) {
-    logLine(l, p, dataOf(r, p), a0);
+  if (op === OP_LOG && result === OK && bytes <= MESSAGE_BYTES) {
+    logLine(l, p, dataOf(r, p), bytes);
     // In the time of who has said it: a schedule may leave none to nobody.
     drainLog(l);
   }
@@ -430,7 +445,7 @@ function untilDeadline(k: Kernel, hi: number, lo: number): number {
 function pause(k: Kernel, s: Supervisor, p: number): number {
   if (k.state[p] === P_LOADING) return untilDeadline(k, k.goHi[p], k.goLo[p]);
   if (k.state[p] !== P_READY) return FOREVER;
-  const isResting = s.resting[p] === 1;
+  const isResting = s.resting[p] === RESTS;
   const wait = isResting ? untilDeadline(k, s.restHi[p], s.restLo[p]) : untilDeadline(k, k.untilHi[p], k.untilLo[p]);
   if (k.beatPeriod[p] === 0) return wait;
   const beat = untilDeadline(k, k.beatHi[p], k.beatLo[p]);
@@ -440,7 +455,7 @@ function pause(k: Kernel, s: Supervisor, p: number): number {
 /** Whether p could go on in a window of nobody's, or the kernel for it. */
 function hasWork(k: Kernel, s: Supervisor, p: number): boolean {
   const state = k.state[p];
-  if (k.fx[p] !== 0 || isRunnable(k, s, p) || s.reloading[p] === 1) return true;
+  if (k.fx[p] !== 0 || isRunnable(k, s, p) || s.resting[p] === RELOADS) return true;
   if (state === P_READY || state === P_LOADING) return pause(k, s, p) <= 1;
   return state !== P_HALTED;
 }
@@ -543,7 +558,7 @@ export function trap(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor): W
   if (g.isGuest === 1 || csrRead(MCAUSE) !== word(CAUSE_CALL)) return word(0);
   const p = s.current;
   const op = low(register(s, p, A7));
-  if (op === OP_REST || (op === OP_VCPU_RUN && hasGuest(r, p))) return word(0);
+  if (op > OP_LAST && (op === OP_REST || (op === OP_VCPU_RUN && hasGuest(r, p)))) return word(0);
   if (!below64(mtime(), nextTick(s))) advance(k, s);
   onCall(k, r, l, s, p, op);
   if (goesOn(k, s, p)) return registersOf(s, p);
