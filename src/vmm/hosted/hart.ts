@@ -151,6 +151,7 @@ function pollHtif(): void {
 
 /** What is due at every return of run(): timers, HTIF, output, input that waited for room. Returns the next deadline. */
 function tick(): number {
+  if (++turns % COLLECT_TURNS === 0) collectMuch();
   return state.locked(() => {
     if (control[C_HTIF] !== 0) pollHtif();
     flush();
@@ -231,6 +232,21 @@ function idle(): void {
   const deadline = tick();
   collect(deadline);
   hart.waitForInterrupt(deadline);
+}
+
+/** A guest that never sleeps: looked at every so many turns, and collected when the translator has made so many bytes since. */
+const COLLECT_TURNS = 256;
+const COLLECT_BYTES = 32 << 20;
+let turns = 0;
+let bytes = 0;
+/**
+ * A collection that was asked for frees modules at once; another leaves that to a task of the event loop, where a hart's thread never is.
+ */
+function collectMuch(): void {
+  const made = hart.translated?.bytes ?? 0;
+  if (made - bytes < COLLECT_BYTES) return;
+  bytes = made;
+  collectGarbage();
 }
 
 let modules = 0;
