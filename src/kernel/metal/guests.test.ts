@@ -95,12 +95,10 @@ test('two guests keep their registers to themselves; one is restarted and the ot
 /** What is left out, and a letter of what is then seen. */
 const CONTROLS = [
   ['  keepFloats(g, old);', '#[fc]'],
-  ['  giveFloats(g, p);', '#.*[<>]'],
   ['csrWrite(SSCRATCH, kept(g, p, S_SCRATCH));', '#s'],
-  ['csrWrite(SENVCFG, kept(g, p, S_ENVIRONMENT));', '#e'],
   ['csrClear(MIP, word(SUPERVISOR_INTERRUPTS));\n', '#q'],
 ] as const;
-test('control: each register that is not switched is seen', () => {
+test('control: a register that is not switched is seen', () => {
   for (const [line, letter] of CONTROLS) {
     assert.equal(
       KERNEL.map(({ text }) => text.split(line).length - 1).reduce((a, b) => a + b),
