@@ -67,8 +67,6 @@ async function withoutSolver(program: Program, texts: Sources): Promise<string[]
     const { text, unbounded } = boundOf(program, action);
     console.log(`  ${action.name.padEnd(12)} ${text}`);
     wrong.push(...unbounded.map((where) => `BOUND ${action.name}: ${where}`));
-    if (!isSpecified(program, action))
-      console.log(`  ${action.name}: behaviour.ts says nothing of it, so FSPEC does not either`);
   }
   const { wanted, missing } = cover(program, await load(texts), RUNS);
   console.log(`\nCOVER: ${wanted - missing.length} of ${wanted} results occur in ${RUNS} random runs of the core`);
@@ -144,6 +142,8 @@ async function main(): Promise<number> {
     }
   }
   console.log(table(outcomes));
+  for (const action of actionsOf(program).filter((a) => !isSpecified(program, a)))
+    console.log(`${action.name}: behaviour.ts says nothing of it, so FSPEC does not either`);
   console.log(`${((performance.now() - from) / 1000).toFixed(1)} s, ${solvers.join(' and ')}`);
   const failed = unproved.map((o) => `${o.theorem.name} ${o.action?.name ?? ''}`.trim());
   const partly = names !== undefined || actions !== undefined || given.folder !== FOLDER;
