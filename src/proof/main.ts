@@ -2,6 +2,7 @@
 // --solver=wasm|z3|cvc5   the solvers, with commas between them: all must agree; without it Z3 from npm
 // --only=INV,WSC --actions=NOTIFY   some of it (then no manifest)
 // --folder=FOLDER   another core.ts, spec.ts and behaviour.ts (no manifest either)
+// --metal   the kernel on bare metal instead: its theorems, and its image
 // --seconds=60   for one query   --jobs=2   processes   --no-cache   --dump=FOLDER   write the queries as SMT-LIB
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -10,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { boundOf } from './bound.ts';
 import { cover } from './explore.ts';
 import { FOLDER, MANIFEST, ROOT, agreedProgram, built, sha256, sources } from './manifest.ts';
+import { proveOnMetal } from './metal/main.ts';
 import { questionsOf } from './prove.ts';
 import { solver } from './solver.ts';
 import { load, tell } from './story.ts';
@@ -33,6 +35,7 @@ const { values: given } = parseArgs({
     'no-story': { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     dump: { type: 'string' },
+    metal: { type: 'boolean', default: false },
   },
 });
 
@@ -162,4 +165,8 @@ function position(questions: ReturnType<typeof questionsOf>, { theorem, action }
 // stripTypeScriptTypes is experimental, and Node says so in the middle of the table.
 process.removeAllListeners('warning');
 // The threads of Z3 never end by themselves.
-process.exit(await main());
+process.exit(
+  given.metal
+    ? await proveOnMetal(given.solver.split(',') as SolverName[], Number(given.seconds), !given['no-cache'])
+    : await main(),
+);

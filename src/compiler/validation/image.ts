@@ -1,8 +1,9 @@
 // What there is to validate of a system's image: the kernel's compiled functions, and the stubs.
 import { Assembler } from '../assemble.ts';
 import { compileInto } from '../compile.ts';
+import type { Compilation } from '../compile.ts';
 import { RAM } from '../image.ts';
-import { KERNEL_ROOTS, STACK_BYTES } from '../system-image.ts';
+import { KERNEL_ROOTS, STACK_BYTES, buildSystem } from '../system-image.ts';
 import { decodedAt, validateStubs } from './stubs.ts';
 import { Validation } from './validate.ts';
 import type { SourceFile } from '../../proof/language.ts';
@@ -21,8 +22,8 @@ export interface OpenImage {
 export function openImage(
   files: readonly SourceFile[],
   image: Pick<SystemImage, 'flat' | 'symbols' | 'sizes'>,
+  compilation: Compilation = compileInto(new Assembler(), files, { roots: KERNEL_ROOTS }),
 ): OpenImage {
-  const compilation = compileInto(new Assembler(), files, { roots: KERNEL_ROOTS });
   const stateBytes = compilation.layout.size;
   const memoryBytes = Math.ceil((stateBytes + STACK_BYTES) / FRAME) * FRAME;
   const state = image.symbols.get('state') ?? 0;
@@ -35,4 +36,10 @@ export function openImage(
     stubs: () => validateStubs({ base: RAM, codeEnd, symbols, at, stateBytes, memoryBytes }),
     memoryBytes,
   };
+}
+
+/** An image of the kernel with one program that does nothing: its stubs and functions are those of every image. */
+export function smallestImage(files: readonly SourceFile[]): SystemImage {
+  const nothing = { name: 'nothing', files: [], dataBytes: FRAME, devices: [], assembled: () => new Uint8Array(8) };
+  return buildSystem(files, Int32Array.of(0), [nothing]);
 }
