@@ -150,5 +150,8 @@ test('run takes a compiled plan, with the signature that is asked for and the fi
   rmSync(at('vmlinuz'));
   const missing = await virtsec('run', at('p'));
   assert.equal(missing.status, 2);
-  assert.match(missing.notes, /the file `kernel` of partition `linux` cannot be read: \S+\nhelp: .*virtsec plan SYSTEM/);
+  assert.match(
+    missing.notes,
+    /the file `kernel` of partition `linux` cannot be read: \S+\nhelp: .*virtsec plan SYSTEM/,
+  );
 });
