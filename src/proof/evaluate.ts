@@ -1,4 +1,5 @@
 // Values of terms in a model: what a solver has found, completed by zeros.
+import { isLong } from './term.ts';
 import type { Term } from './term.ts';
 
 export interface Model {
@@ -15,7 +16,9 @@ export function evaluator(model: Model): (t: Term) => number | boolean {
   const number = (t: Term): number => value(t) as number;
   const compute = (t: Term): number | boolean => {
     const [a, b, c] = t.args;
-    switch (t.op) {
+    const { op } = t;
+    if (isLong(op)) throw new Error(`${op}: models have no values of 64 bits`);
+    switch (op) {
       case 'true':
         return true;
       case 'false':
@@ -60,8 +63,6 @@ export function evaluator(model: Model): (t: Term) => number | boolean {
         return number(a) >> (number(b) >>> 0 > 31 ? 31 : number(b));
       case 'sdiv':
         return Math.trunc(number(a) / number(b)) | 0;
-      default:
-        throw new Error(`${t.op}: models have no values of 64 bits`);
     }
   };
   const value = (t: Term): number | boolean => {

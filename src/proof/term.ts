@@ -26,23 +26,28 @@ export type Operator =
   | 'sdiv' // rounds towards 0
   | LongOperator;
 /** Of 64 bits: long.ts. */
-export type LongOperator =
-  | 'const64'
-  | 'sext'
-  | 'low'
-  | 'high'
-  | 'pack'
-  | 'add64'
-  | 'mul64'
-  | 'and64'
-  | 'or64'
-  | 'xor64'
-  | 'udiv64'
-  | 'urem64'
-  | 'shl64'
-  | 'lshr64'
-  | 'ult64'
-  | 'slt64';
+const LONG = [
+  'const64',
+  'sext',
+  'low',
+  'high',
+  'pack',
+  'add64',
+  'mul64',
+  'and64',
+  'or64',
+  'xor64',
+  'udiv64',
+  'urem64',
+  'shl64',
+  'lshr64',
+  'ult64',
+  'slt64',
+] as const;
+export type LongOperator = (typeof LONG)[number];
+export function isLong(op: Operator): op is LongOperator {
+  return (LONG as readonly string[]).includes(op);
+}
 
 /** `long`: 64 bits, of programs for bare metal alone. */
 export type Sort = 'bool' | 'word' | 'long';
@@ -245,7 +250,9 @@ export function sdiv(a: Term, divisor: Term): Term {
 // ---- walking
 function rebuild(t: Term, args: readonly Term[]): Term {
   const [a, b, c] = args;
-  switch (t.op) {
+  const { op } = t;
+  if (isLong(op)) return args.length === 0 ? t : rebuild64(t, args);
+  switch (op) {
     case 'true':
     case 'false':
     case 'const':
@@ -257,7 +264,7 @@ function rebuild(t: Term, args: readonly Term[]): Term {
       return not(a);
     case 'and':
     case 'or':
-      return junction(t.op, args);
+      return junction(op, args);
     case 'ite':
       return ite(a, b, c);
     case 'eq':
@@ -281,9 +288,7 @@ function rebuild(t: Term, args: readonly Term[]): Term {
     case 'band':
     case 'bor':
     case 'bxor':
-      return binary(t.op, a, b);
-    default:
-      return t.args.length === 0 ? t : rebuild64(t, args);
+      return binary(op, a, b);
   }
 }
 /** `t` with `to` in the place of the unknown `from`. */
