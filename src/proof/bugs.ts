@@ -95,6 +95,19 @@ export const BUGS: readonly Bug[] = [
     'BOOT',
   ),
   bug(
+    'boot: frames of streams are looked at in part',
+    'row < (k.np + k.ns) * REGION_STRIDE; row++) if (!wf_regions',
+    'row < k.np * REGION_STRIDE; row++) if (!wf_regions',
+    'BOOT',
+  ),
+  bug('boot: memory may overlap streams', 'if (b >= k.np + k.ns ||', 'if (b >= k.np ||', 'BOOT'),
+  bug(
+    "boot: the last frame is the next one's first",
+    'regionBase(k, a) + regionFrames(k, a) <= regionBase(k, b)',
+    'regionBase(k, a) + regionFrames(k, a) <= regionBase(k, b) + 1',
+    'BOOT',
+  ),
+  bug(
     'boot: the first window begins late',
     'k.winSchedule[first] === row && k.winStart[first] === 0',
     'k.winSchedule[first] === row',

@@ -43,6 +43,7 @@ import {
   PORT_BLOCK,
   PORT_CALL,
   PORT_DROP,
+  REGION_STRIDE,
   SLOTS,
   SLOT_WORDS,
   SYS_RUN,
@@ -133,8 +134,28 @@ function isShown(k: Kernel, u: number, v: number): boolean {
   if (flow === FLOW_AUDIT) return k.auditor[u] === v;
   return flow === FLOW_WATCH && k.manager[u] === v;
 }
-/** Of a plan that boot accepts: the flows between partitions are those that something needs, and no others. */
+/** The first page frame of a partition's memory, or, from row np on, of a stream's; and the first behind its last. */
+function firstFrame(k: Kernel, r: number): number {
+  return r < k.np ? k.memoryBase[r] : k.streamBase[r - k.np];
+}
+function endOfFrames(k: Kernel, r: number): number {
+  return r < k.np ? k.memoryBase[r] + k.memoryFrames[r] : k.streamBase[r - k.np] + k.streamFrames[r - k.np];
+}
+/** No page frame is a's and b's. */
+function isApart(k: Kernel, a: number, b: number): boolean {
+  const from = firstFrame(k, a) < firstFrame(k, b) ? firstFrame(k, b) : firstFrame(k, a);
+  return from >= endOfFrames(k, a) || from >= endOfFrames(k, b);
+}
+/**
+ * Of a plan that boot accepts: the flows between partitions are those that something needs, and no others; and no page frame
+ * belongs to two partitions, to two streams, or to a partition and a stream.
+ */
 export function plan(k: Kernel): boolean {
+  const regions = (k.np + k.ns) * REGION_STRIDE;
+  for (let row = 0; row < regions; row++) {
+    const other = row & (REGION_STRIDE - 1);
+    if (other < k.np + k.ns && other !== row >> 8 && !isApart(k, row >> 8, other)) return false;
+  }
   const pairs = k.np * MAX_PARTITIONS;
   for (let row = 0; row < pairs; row++) {
     if (k.policy[row] !== FLOW_NONE && !isShown(k, row >> 6, row & (MAX_PARTITIONS - 1))) return false;

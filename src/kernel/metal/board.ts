@@ -72,7 +72,8 @@ export function transmitterIsEmpty(): boolean {
 export function transmit(byte: number): void {
   store8(word(UART), byte);
 }
-const PATIENCE = 1000;
+/** A byte takes 87 us at 115,200 baud, and the 16 that the UART keeps as much longer. */
+const PATIENCE = 1_000_000;
 /** When there is nothing else that the hart could do. */
 export function putPatiently(byte: number): void {
   for (let i = 0; i < PATIENCE; i++) {
