@@ -6,7 +6,6 @@ import { compileSystem, parseSize, parseTime, type TerminalChoice } from '../../
 import { MAX_HARTS, MEMORY_RANGE } from '../../policy/expand-partition.ts';
 import { placeIn } from '../application-file.ts';
 import { type Call, type Command, usageFailure } from '../command.ts';
-import { runOnMetal } from '../bare-run.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import type { Plan } from '../../kernel/plan.ts';
@@ -87,8 +86,11 @@ Examples:
       io.note(`${io.paint('note', 'yellow', 'warning')}: this kernel core is NOT the one that was proved\n`);
     }
     const { steps, until, timeout, load } = plainOptions;
-    if (call.has('metal'))
-      return runOnMetal(command, call, io, { timeout, steps, ...(until === undefined ? {} : { until }) });
+    if (call.has('metal')) {
+      // The compiler and the engine, which nothing else here needs: a tenth of a second.
+      const { runOnMetal } = await import('../bare-run.ts');
+      return await runOnMetal(command, call, io, { timeout, steps, ...(until === undefined ? {} : { until }) });
+    }
     if (call.has('on')) throw usageFailure(command, '--on goes with --metal');
     const audit = call.value('audit');
     const required = requiredLayers(call.value('require-jail'));

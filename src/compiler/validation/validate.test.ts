@@ -58,8 +58,8 @@ test('every rewriting of the normal form is proved by the solver; a wrong one is
     count += certified.count;
   }
   assert.ok(count > 50, `only ${count} rewritings`);
-  const a = T.boolVar('a');
   await v.function_(some[0], solve);
+  const a = T.boolVar('a');
   v.normal.rewritings?.set(T.or(a, T.boolVar('b')), a);
   assert.equal((await v.certify(solve)).wrong.length, 1);
 });

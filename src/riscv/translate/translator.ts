@@ -220,7 +220,11 @@ export class Translator {
     this.statistics.dropped++;
     const { entry } = region.hot;
     if (this.#words[entry >> 2] === ((region.number << 8) | REGION)) this.#words[entry >> 2] = UNDECODED;
-    for (const cold of region.cold) this.#byCold.get(cold)?.delete(region);
+    for (const cold of region.cold) {
+      const there = this.#byCold.get(cold);
+      there?.delete(region);
+      if (there?.size === 0) this.#byCold.delete(cold);
+    }
     this.#table.set(region.number, null);
     for (const { slot } of region.extents) {
       const there = this.#bySlot.get(slot);
