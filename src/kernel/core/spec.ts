@@ -151,6 +151,7 @@ function isApart(k: Kernel, a: number, b: number): boolean {
  * belongs to two partitions, to two streams, or to a partition and a stream.
  */
 export function plan(k: Kernel): boolean {
+  if (k.np < 0 || k.ns < 0) return false;
   const regions = (k.np + k.ns) * REGION_STRIDE;
   for (let row = 0; row < regions; row++) {
     const other = row & (REGION_STRIDE - 1);
