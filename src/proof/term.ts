@@ -45,8 +45,9 @@ const LONG = [
   'slt64',
 ] as const;
 export type LongOperator = (typeof LONG)[number];
+const LONG_OPERATORS: ReadonlySet<string> = new Set(LONG);
 export function isLong(op: Operator): op is LongOperator {
-  return (LONG as readonly string[]).includes(op);
+  return LONG_OPERATORS.has(op);
 }
 
 /** `long`: 64 bits, of programs for bare metal alone. */

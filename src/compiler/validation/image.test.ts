@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { quickest, solver } from '../../proof/solver.ts';
+import { ENTRIES, PMPADDR0, PMPCFG0 } from '../../proof/metal/pmp.ts';
 import { kernelSources } from '../system-image.ts';
 import { openImage, smallestImage } from './image.ts';
 import { mutate } from './mutate.ts';
@@ -16,6 +17,18 @@ after(() => setImmediate(() => process.exit()));
 
 test('SWITCH: the stubs have the effect that is written', () => {
   assert.ok(stubs().size > 100);
+});
+test('of the PMP the kernel touches the first eight entries and no others, which reset leaves off', () => {
+  const words = new DataView(image.flat.buffer, image.flat.byteOffset, image.sizes.kernel);
+  const touched = Array.from({ length: image.sizes.kernel >> 2 }, (_, n) => words.getUint32(n * 4, true))
+    .filter((i) => (i & 0x7f) === 0x73 && ((i >> 12) & 3) !== 0)
+    .map((i) => i >>> 20)
+    .filter((csr) => csr >= PMPCFG0 && csr < PMPADDR0 + 64);
+  const first = Array.from({ length: ENTRIES }, (_, n) => PMPADDR0 + n);
+  assert.deepEqual(
+    [...new Set(touched)].toSorted((a, b) => a - b),
+    [PMPCFG0, ...first],
+  );
 });
 /** Bits of these instructions, one at a time: of every 397th place. */
 test('stubs with a flipped bit are refused, but for those of which the effect is the same', () => {

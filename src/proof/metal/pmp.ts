@@ -7,7 +7,7 @@ import type { Term } from '../term.ts';
 const { and, eq, implies, not, or, word } = T;
 export const PMPCFG0 = 0x3a0;
 export const PMPADDR0 = 0x3b0;
-/** Entries of pmpcfg0 on RV64. All others are off: nobody writes their configuration (a test looks), and reset has cleared it. */
+/** Entries of pmpcfg0 on RV64. All others are off: nobody writes their configuration (image.test.ts looks), and reset has cleared it. */
 export const ENTRIES = 8;
 /** Bits of pmpcfg's bytes (figure 3.32). */
 export const ACCESS = { r: 1, w: 2, x: 4 } as const;
