@@ -109,8 +109,9 @@ channels:
     ),
   );
   await system.waitFor('log', (e) => e.partition === 'a' && e.text === 'called 2000');
-  const bad = system.events.filter((e) => e.event === 'denied' && e.partition === 'bad');
-  assert.ok(bad.length > 10, `${bad.length} illegal calls told`);
+  // How many illegal calls come in meanwhile is a matter of the machine; that there are many is not.
+  const told = () => system.events.filter((e) => e.event === 'denied' && e.partition === 'bad').length;
+  await system.waitFor('denied', (e) => e.partition === 'bad' && told() > 10);
   assert.equal(
     system.events.some((e) => e.event === 'exit' && ['a', 'b'].includes(e.partition)),
     false,
