@@ -13,7 +13,7 @@ const SYSTEM = `
 virtsec: 1
 system: windows
 partitions:
-  watcher: { app: ./watcher.ts, memory: 64K, may: { audit: [pest] } }
+  watcher: { app: ./watcher.ts, memory: 64K, may: { audit: [pest], shut-down: true } }
   pest: { app: ./pest.ts, memory: 64K, faults: { trap: cold-restart, call: cold-restart, restarts: 100 per 1ms, backoff: 0us } }
 schedules:
   normal: { frame: 2ms, cores: { 0: [{ watcher: 0-1ms }, { pest: 1ms-2ms }] } }

@@ -1,6 +1,7 @@
 // What the test programs share: operations of the kernel, and the message page.
 import { add64, ecall, load32, store32, symbol, word } from '../../../compiler/intrinsics.ts';
 
+export const OP_SHUTDOWN = 5;
 export const OP_WAIT = 8;
 export const OP_SEND = 10;
 export const OP_RECEIVE = 11;
