@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { readSources } from '../../compiler/source.ts';
 import { buildSystem, kernelSources } from '../../compiler/system-image.ts';
+import type { Region } from '../../compiler/system-image.ts';
 import { qemu, runOnBoard, runOnQemu } from '../../compiler/tests/board.ts';
 import { bootAsWritten, compileSystem, readDescription } from '../../policy/index.ts';
 import { openPlanFile } from '../plan-file.ts';
@@ -26,8 +27,9 @@ const here = (name: string) => path.join(import.meta.dirname, 'tests', name);
 const UART = { address: 0x1000_0000, bytes: 4096, rights: 'rw' } as const;
 const DATA = 16 * 1024;
 const CALLS = here('calls.ts');
+const SOURCES = kernelSources(path.resolve(import.meta.dirname, '..'));
 
-function build(hostileOwnsUart: boolean) {
+function build(hostileOwnsUart: boolean, more: readonly Region[] = [], sources = SOURCES) {
   const { description, messages } = readDescription('system.yaml', SYSTEM, host);
   assert.ok(description, messages.join('\n'));
   const { file } = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 });
@@ -43,10 +45,10 @@ function build(hostileOwnsUart: boolean) {
       name: 'hostile',
       files: readSources([here('hostile.ts')]),
       dataBytes: DATA,
-      devices: hostileOwnsUart ? [UART] : [],
+      devices: hostileOwnsUart ? [UART] : [...more],
     },
   ];
-  return buildSystem(kernelSources(path.resolve(import.meta.dirname, '..')), openPlanFile(file).words, programs);
+  return buildSystem(sources, openPlanFile(file).words, programs);
 }
 
 const BOOT = 'Virtsec separation kernel on bare RV64\n';
@@ -65,3 +67,24 @@ test('control: with the UART among its regions instead, the hostile partition wr
   const { transcript } = runOnBoard(build(true).flat, { ...BOARD, budget: 40_000_000 });
   assert.match(transcript, /^Virtsec[^]*!/);
 });
+
+/** Devices of the kernel, and what of `layoutIsSound` keeps them. */
+const OF_THE_KERNEL = [
+  ['ACLINT, mtimecmp', 0x200_4000, 'ACLINT_FIRST, ACLINT_END'],
+  ['PLIC, priorities', 0xc00_0000, 'PLIC_FIRST, PLIC_END'],
+  ['PLIC, enabled sources', 0xc00_2000, 'PLIC_FIRST, PLIC_END'],
+  ['PLIC, claim', 0xc20_0000, 'PLIC_FIRST, PLIC_END'],
+] as const;
+for (const [name, address, judged] of OF_THE_KERNEL) {
+  test(`a layout that gives a partition a device of the kernel is refused: ${name}`, () => {
+    const more = [{ address, bytes: 4096, rights: 'rw' }] as const;
+    const refused = runOnBoard(build(false, more).flat, BOARD);
+    assert.deepEqual([refused.transcript, refused.status], ['virtsec: refused: the layout is not sound\n', 2]);
+    // Control: without this judgement it boots.
+    const line = `    if (regionTouches(r, row, ${judged})) return false;\n`;
+    const without = SOURCES.map((f) => ({ ...f, text: f.text.replace(line, '') }));
+    assert.notDeepEqual(without, SOURCES);
+    const { transcript } = runOnBoard(build(false, more, without).flat, { ...BOARD, budget: 5_000_000 });
+    assert.ok(transcript.startsWith(BOOT), transcript);
+  });
+}

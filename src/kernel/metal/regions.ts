@@ -152,6 +152,9 @@ export function nobodyHas(k: Kernel, r: Regions, frame: number): boolean {
 /** ACLINT, frames of both devices: whoever writes mtimecmp has everybody's time. */
 const ACLINT_FIRST = 0x2000;
 const ACLINT_END = 0x2010;
+/** PLIC, the 64 MiB of its memory map (PLIC 1.0.0, chapter 3): interrupts are the kernel's, who enables and completes them for all. */
+const PLIC_FIRST = 0xc000;
+const PLIC_END = 0x1_0000;
 const KERNEL_FIRST = 0x8_0000;
 /** A blob comes out of the image and stays within a region: the program within the code, all others within the guest's memory. */
 function blobIsSound(r: Regions, p: number, i: number, kernelEnd: number): boolean {
@@ -196,6 +199,7 @@ export function layoutIsSound(k: Kernel, r: Regions, kernelEnd: number): boolean
     if (!regionIsSound(r, row)) return false;
     if (regionTouches(r, row, KERNEL_FIRST, kernelEnd)) return false;
     if (regionTouches(r, row, ACLINT_FIRST, ACLINT_END)) return false;
+    if (regionTouches(r, row, PLIC_FIRST, PLIC_END)) return false;
   }
   for (let p = 0; p < k.np; p++) if (!partitionIsSound(r, p, kernelEnd)) return false;
   for (let p = 0; p < k.np; p++) {
