@@ -54,6 +54,7 @@ const ARROWS: Record<string, readonly string[]> = {
     'src/kernel/hosted/landlock.ts',
     'src/kernel/hosted/seccomp.ts',
     'src/kernel/hosted/jail-lists.ts',
+    'src/kernel/hosted/patience.ts',
     'node:',
   ],
   // Runs applications on the real core, under the hosted supervisor, from a description.
@@ -92,6 +93,7 @@ const ARROWS: Record<string, readonly string[]> = {
     'src/cli/attack/order.ts',
     'src/sdk/',
     'src/kernel/abi.ts',
+    'src/kernel/hosted/call-numbers.ts',
     'src/kernel/hosted/linux.ts',
     'node:',
   ],

@@ -24,6 +24,12 @@ export const W_ARG2 = 4;
 export const W_DEADLINE = 5;
 /** P: lock of the partition's own threads around an operation (0 free, 1 held, 2 held and waited for). The kernel never looks at it. */
 export const W_LOCK = 8;
+/** P: 1: a thread sleeps on W_ANSWERED, or is about to: who answers must wake it. */
+export const W_SLEEPS = 9;
+/** P: threads that sleep on W_WAKE, or are about to. */
+export const W_SLEEPERS = 10;
+/** P: the W_WAKE up to which its event loop has heard: only beyond that is there a byte to come through the wake pipe. */
+export const W_HEARD = 11;
 /** K: incremented whenever the kernel has news for the partition; it waits on it (futex). */
 export const W_WAKE = 16;
 /** K: number of operations answered; equals the doorbell's value when nothing is open. */
@@ -37,6 +43,8 @@ export const W_PEER_DEAD = 20;
 /** K: 1 = the system ends: finish, then EXIT; who has not after STOP_GRACE_MS is killed. */
 export const W_STOPPING = 21;
 export const STOP_GRACE_MS = 3000;
+/** K: 1: the kernel looks at the doorbell by itself, and need not be woken when it is rung. It is 0 before the kernel sleeps. */
+export const W_AWAKE = 23;
 /** K: number of result words from W_OUT on. */
 export const W_OUT_COUNT = 22;
 /** P: text of LOG, or the layers of HELLO, UTF-8, W_ARG0 = bytes; message of SEND, WRITE, CALL and REPLY. */

@@ -3,7 +3,7 @@
 //
 // attack() uses nothing but its arguments: its text is also run in a worker that is started after the jail is closed, which
 // can load no file.
-import { callNumber } from '../../src/kernel/hosted/linux.ts';
+import { numberOf } from '../../src/kernel/hosted/call-numbers.ts';
 
 export interface Target {
   /** Process id of the kernel process. */
@@ -21,7 +21,7 @@ export type Attack = (probe: Probe) => string | Promise<string>;
 
 export function targetFor(kernel: number, port: number): Target {
   const names = ['openat', 'close', 'socket', 'connect', 'clone', 'execve', 'kill'] as const;
-  return { kernel, port, calls: Object.fromEntries(names.map((name) => [name, callNumber(name) ?? -1])) };
+  return { kernel, port, calls: Object.fromEntries(names.map((name) => [name, numberOf(name) ?? -1])) };
 }
 
 export function attack(target: Target, builtin: (name: string) => unknown): Record<Way, Attack> {

@@ -9,6 +9,7 @@ import { closeSync, readFileSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { OP_AUDIT, OP_CALL, OP_SET_MODE, OP_SHUTDOWN, OP_STOP } from '../../kernel/abi.ts';
+import { CALLS } from '../../kernel/hosted/call-numbers.ts';
 import { addressOf, EPERM, memoryAt, SIGCHLD, systemCall } from '../../kernel/hosted/linux.ts';
 import { startPartition } from '../../sdk/index.ts';
 import { type Order, READY, type Said } from './order.ts';
@@ -56,7 +57,7 @@ const addressAt = at(address);
 const said = (result: number): Said => (result < 0 ? { errno: -result } : { reached: true });
 
 function open(path: bigint, flags: number): Said {
-  const descriptor = systemCall('openat', AT_FDCWD, path, flags, 0o600);
+  const descriptor = systemCall(CALLS.openat, AT_FDCWD, path, flags, 0o600);
   if (descriptor >= 0) closeSync(descriptor);
   return said(descriptor);
 }
@@ -77,21 +78,21 @@ const done: Said = { reached: true };
 
 const ATTEMPTS: Readonly<Record<string, (order: Order) => Said | Promise<Said>>> = {
   // ---- by system calls
-  'read-memory': ({ pid }) => said(systemCall('process_vm_readv', pid, local, 1, remote, 1, 0)),
+  'read-memory': ({ pid }) => said(systemCall(CALLS.process_vm_readv, pid, local, 1, remote, 1, 0)),
   'open-memory': ({ pid }) => open(named(`/proc/${pid}/mem`), 0),
-  trace: ({ pid }) => said(systemCall('ptrace', PTRACE_SEIZE, pid, 0, 0)),
-  signal: ({ pid }) => said(systemCall('kill', pid, 0)),
+  trace: ({ pid }) => said(systemCall(CALLS.ptrace, PTRACE_SEIZE, pid, 0, 0)),
+  signal: ({ pid }) => said(systemCall(CALLS.kill, pid, 0)),
   open: () => open(passwords, 0),
   create: ({ folder }) => open(named(`${folder}/created`), O_CREATE),
   connect({ port }) {
     address.set([2, 0, port >> 8, port & 255, 127, 0, 0, 1]);
-    const socket = systemCall('socket', 2, 1, 0);
-    return said(socket < 0 ? socket : systemCall('connect', socket, addressAt, address.length));
+    const socket = systemCall(CALLS.socket, 2, 1, 0);
+    return said(socket < 0 ? socket : systemCall(CALLS.connect, socket, addressAt, address.length));
   },
   // The child finds none of V8's heap (MADV_DONTFORK) and dies where it returns to JavaScript.
-  fork: () => said(systemCall('clone', SIGCHLD, 0, 0, 0, 0)),
+  fork: () => said(systemCall(CALLS.clone, SIGCHLD, 0, 0, 0, 0)),
   // In place: done, this process has become /bin/true and ends with status 0.
-  exec: () => said(systemCall('execve', program, programArguments, nothing)),
+  exec: () => said(systemCall(CALLS.execve, program, programArguments, nothing)),
   'io-uring': () => said(systemCall('io_uring_setup', 1, nothing)),
   'write-incoming'() {
     const ring = rings[streams.findIndex(({ direction }) => direction === 'in')];

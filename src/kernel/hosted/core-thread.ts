@@ -1,10 +1,22 @@
 // The core thread: the one place where the core's tables live. It sleeps in one futex_waitv over all doorbells and moves words
 // between call pages and the core; what is decided when is the Supervisor's. It never waits for a partition, never returns
 // to an event loop, and allocates nothing on the path of a NOTIFY.
+import { availableParallelism } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import * as abi from '../call-page.ts';
 import { bootPlan, hasWindows } from './boot-plan.ts';
-import { FutexSet, SIGCONT, SIGSTOP, addressOf, futexWake, memoryAt, systemCall, writeByte } from './linux.ts';
+import {
+  FutexSet,
+  SIGCONT,
+  SIGSTOP,
+  addressOf,
+  futexWake,
+  memoryAt,
+  systemCall,
+  writeByte,
+  yieldProcessor,
+} from './linux.ts';
+import { Patience } from './patience.ts';
 import { NOBODY, Supervisor, isBounded } from './supervisor.ts';
 import type { CoreEvent, Mechanism } from './supervisor.ts';
 import { EARLY_MS, Lateness, runFirst } from './windows.ts';
@@ -91,6 +103,8 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   const quiet = new Int32Array(1);
   const quietAddress = addressOf(quiet);
   const places = new FutexSet([...data.pages.map(() => quietAddress), data.bell]);
+  /** By partition: its page says that this thread is awake. That of who has called since this thread last slept, so that nobody else learns of it. */
+  const awake = new Uint8Array(n);
 
   const mechanism: Mechanism = {
     copyMessage(p, bytes, into) {
@@ -109,7 +123,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       page[abi.W_OUT_COUNT] = count;
       Atomics.store(page, abi.W_RESULT, result);
       Atomics.store(page, abi.W_ANSWERED, seen[p]);
-      futexWake(answeredAddress[p], 64);
+      if (Atomics.load(page, abi.W_SLEEPS) !== 0) futexWake(answeredAddress[p], 64);
     },
     listen(p, on) {
       listening[p] = on ? 1 : 0;
@@ -120,9 +134,10 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       const page = pages[p];
       if (news !== 0) Atomics.or(page, abi.W_STREAM_NEWS, news);
       Atomics.store(page, abi.W_PEER_DEAD, dead);
-      Atomics.add(page, abi.W_WAKE, 1);
-      futexWake(wakeAddress[p], 64);
-      writeByte(wakePipes[p], byteAddress); // a full pipe (EAGAIN) has bytes enough
+      const before = Atomics.add(page, abi.W_WAKE, 1);
+      if (Atomics.load(page, abi.W_SLEEPERS) !== 0) futexWake(wakeAddress[p], 64);
+      // Else a byte is under way; a full pipe (EAGAIN) has bytes enough.
+      if (Atomics.load(page, abi.W_HEARD) === before) writeByte(wakePipes[p], byteAddress);
     },
     tellEnd(p) {
       Atomics.store(pages[p], abi.W_STOPPING, 1);
@@ -147,6 +162,9 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   const weakness = withWindows ? runFirst() : undefined;
   const spinMs = withWindows && weakness === undefined ? EARLY_MS : 0;
   const lateness = new Lateness();
+  // With windows a processor that this thread looks on would be taken from whose window it is; and alone it would keep it from who is to call.
+  const patience = withWindows || availableParallelism() === 1 ? undefined : new Patience();
+  let hasServed = false;
   let reportAt = 0;
   /** By partition: pidfds of its threads. */
   const threads: (readonly number[])[] = data.pages.map(() => []);
@@ -165,6 +183,11 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     if (ring === seen[p]) return;
     seen[p] = ring;
     const page = pages[p];
+    hasServed = true;
+    if (patience !== undefined && awake[p] === 0) {
+      awake[p] = 1;
+      Atomics.store(page, abi.W_AWAKE, 1);
+    }
     const op = Atomics.load(page, abi.W_OP);
     supervisor.call(
       p,
@@ -176,10 +199,28 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     if (listening[p] === 1) places.expect(p, seen[p]);
   }
 
+  /** After a call: whether another one came within as long as it is worth to look for it, or is to be looked for still. */
+  function lookOn(from: number, next: number): boolean {
+    if (patience === undefined || !hasServed) return false;
+    hasServed = false;
+    if (!patience.begin(from)) return false;
+    for (let time = from; time < next && patience.mayLook(time); time = now()) {
+      let hasCome = Atomics.load(bell, 0) !== bellSeen;
+      for (let p = 0; p < n; p++) hasCome ||= listening[p] === 1 && Atomics.load(pages[p], abi.W_DOORBELL) !== seen[p];
+      if (hasCome) {
+        patience.found();
+        return true;
+      }
+      yieldProcessor();
+    }
+    return false;
+  }
+
   function carryOut(request: CoreRequest): void {
     switch (request.request) {
       case 'attach':
         seen[request.partition] = 0;
+        awake[request.partition] = 0;
         wakePipes[request.partition] = request.wakePipe;
         attached[request.partition] = request.process;
         supervisor.attach(request.partition);
@@ -224,7 +265,11 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     for (let p = 0; p < n; p++) if (listening[p] === 1) look(p);
     const time = now();
     const next = supervisor.turn(time);
-    if (next > time) places.wait(next - spinMs);
+    if (next > time && !lookOn(time, next)) {
+      for (let p = 0; p < n; p++) if (awake[p] === 1) Atomics.store(pages[p], abi.W_AWAKE, 0);
+      awake.fill(0);
+      places.wait(next - spinMs);
+    }
     // An edge is met by spinning the last bit; a doorbell that rings meanwhile waits as long as that.
     if (spinMs > 0 && now() >= next - spinMs) while (now() < next);
     if (lateness.windows > 0 && time >= reportAt) {

@@ -5,7 +5,8 @@
 // partition ever has a reason; they kill it. All the rest is refused with EPERM, which Node and V8 bear.
 import { ACTION, assemble } from './seccomp.ts';
 import type { CallRule, Instruction } from './seccomp.ts';
-import type { CallName } from './linux.ts';
+import { numberOf } from './call-numbers.ts';
+import type { FilteredCall } from './call-numbers.ts';
 
 const FUTEX_COMMANDS = [0, 1, 9, 10]; // WAIT, WAKE, WAIT_BITSET, WAKE_BITSET: no requeue, no priority inheritance
 const FUTEX_COMMAND_MASK = 0x7f; // without PRIVATE and CLOCK_REALTIME
@@ -16,7 +17,7 @@ const F_GETFL = 3;
 const TCGETS = 0x5401;
 const TIOCGWINSZ = 0x5413;
 
-const EVERYWHERE: readonly CallRule[] = [
+const EVERYWHERE: readonly CallRule<FilteredCall>[] = [
   { call: 'futex', tests: [{ argument: 1, isOneOf: FUTEX_COMMANDS, mask: FUTEX_COMMAND_MASK }] },
   { call: 'epoll_pwait' },
   { call: 'read' },
@@ -69,7 +70,7 @@ const EVERYWHERE: readonly CallRule[] = [
 ];
 
 /** What a kind of partition may call beyond that. */
-const BEYOND: Readonly<Record<JailKind, readonly CallRule[]>> = {
+const BEYOND: Readonly<Record<JailKind, readonly CallRule<FilteredCall>[]>> = {
   app: [{ call: 'pwrite64' }],
   vmm: [],
   // The window's size may be asked for. No TIOCSTI: it would type into the user's shell.
@@ -80,7 +81,7 @@ const BEYOND: Readonly<Record<JailKind, readonly CallRule[]>> = {
   ],
 };
 
-const DEADLY: readonly CallName[] = [
+const DEADLY: readonly FilteredCall[] = [
   'execve',
   'execveat',
   'fork',
@@ -122,5 +123,6 @@ export function partitionFilter(kind: JailKind): Instruction[] {
       ...DEADLY.map((call) => ({ call, action: ACTION.killProcess })),
     ],
     ACTION.eperm,
+    numberOf,
   );
 }

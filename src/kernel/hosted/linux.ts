@@ -4,115 +4,49 @@
 import type * as Ffi from 'node:ffi';
 import { createRequire } from 'node:module';
 
+/** Numbers of a call; -1: the machine has no such call. From 424 on they are the same everywhere. */
+export type CallNumbers = readonly [x64: number, arm64: number];
+
 /**
- * System call numbers of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl) and of arm64 (include/uapi/asm-generic/unistd.h; -1: it
- * has no such call). From 424 on the numbers are the same everywhere.
+ * Those of the calls that the kernel and the SDK make (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). What
+ * else filters and tests speak of is call-numbers.ts, which the kernel process does not load.
  */
 const NUMBERS = {
-  read: [0, 63],
   write: [1, 64],
-  open: [2, -1],
   close: [3, 57],
-  fstat: [5, 80],
-  poll: [7, -1],
-  lseek: [8, 62],
   mmap: [9, 222],
   mprotect: [10, 226],
-  munmap: [11, 215],
-  brk: [12, 214],
   capset: [126, 91],
   rt_sigaction: [13, 134],
-  rt_sigprocmask: [14, 135],
-  rt_sigreturn: [15, 139],
-  ioctl: [16, 29],
-  pread64: [17, 67],
-  pwrite64: [18, 68],
-  readv: [19, 65],
-  writev: [20, 66],
   sched_yield: [24, 124],
-  mremap: [25, 216],
-  madvise: [28, 233],
-  nanosleep: [35, 101],
   getpid: [39, 172],
-  socket: [41, 198],
-  connect: [42, 203],
-  socketpair: [53, 199],
-  clone: [56, 220],
-  fork: [57, -1],
-  vfork: [58, -1],
-  execve: [59, 221],
-  exit: [60, 93],
-  kill: [62, 129],
-  uname: [63, 160],
   fcntl: [72, 25],
-  fdatasync: [75, 83],
   ftruncate: [77, 46],
-  gettimeofday: [96, 169],
-  getrusage: [98, 165],
-  sysinfo: [99, 179],
-  ptrace: [101, 117],
-  getuid: [102, 174],
   getppid: [110, 173],
-  sigaltstack: [131, 132],
-  sched_getparam: [143, 121],
   sched_setscheduler: [144, 119],
-  sched_getscheduler: [145, 120],
   prctl: [157, 167],
   prlimit64: [302, 261],
-  mount: [165, 40],
-  init_module: [175, 105],
-  gettid: [186, 178],
-  tkill: [200, 130],
   futex: [202, 98],
   sched_setaffinity: [203, 122],
-  sched_getaffinity: [204, 123],
-  restart_syscall: [219, 128],
-  clock_gettime: [228, 113],
-  clock_nanosleep: [230, 115],
   exit_group: [231, 94],
-  epoll_wait: [232, -1],
-  epoll_ctl: [233, 21],
-  tgkill: [234, 131],
-  keyctl: [250, 219],
-  openat: [257, 56],
-  unshare: [272, 97],
-  set_robust_list: [273, 99],
-  epoll_pwait: [281, 22],
   fallocate: [285, 47],
   pipe2: [293, 59],
-  perf_event_open: [298, 241],
-  setns: [308, 268],
-  getcpu: [309, 168],
-  process_vm_readv: [310, 270],
-  process_vm_writev: [311, 271],
-  finit_module: [313, 273],
   seccomp: [317, 277],
-  getrandom: [318, 278],
   memfd_create: [319, 279],
-  bpf: [321, 280],
-  execveat: [322, 281],
-  userfaultfd: [323, 282],
-  membarrier: [324, 283],
-  pkey_mprotect: [329, 288],
-  rseq: [334, 293],
   pidfd_send_signal: [424, 424],
   io_uring_setup: [425, 425],
-  io_uring_enter: [426, 426],
-  io_uring_register: [427, 427],
   pidfd_open: [434, 434],
-  clone3: [435, 435],
   close_range: [436, 436],
-  pidfd_getfd: [438, 438],
   landlock_create_ruleset: [444, 444],
   landlock_add_rule: [445, 445],
   landlock_restrict_self: [446, 446],
   futex_waitv: [449, 449],
-} as const satisfies Record<string, readonly [x64: number, arm64: number]>;
+} as const satisfies Record<string, CallNumbers>;
 export type CallName = keyof typeof NUMBERS;
 
 /** The number of a call on this machine; undefined: this machine has no such call. */
-export function callNumber(name: CallName): number | undefined {
-  const number = NUMBERS[name][process.arch === 'x64' ? 0 : 1];
+export function callNumber(call: CallName | CallNumbers): number | undefined {
+  const number = (typeof call === 'string' ? NUMBERS[call] : call)[process.arch === 'x64' ? 0 : 1];
   return number < 0 ? undefined : number;
 }
 
@@ -186,8 +120,8 @@ export function openThread(): void {
 
 type Argument = number | bigint;
 /** Any system call. The result, or -errno. */
-export function systemCall(name: CallName, ...args: Argument[]): number {
-  const number = callNumber(name);
+export function systemCall(call: CallName | CallNumbers, ...args: Argument[]): number {
+  const number = callNumber(call);
   if (number === undefined) return -38; // ENOSYS
   const t = thread();
   const a = (i: number) => BigInt(args[i] ?? 0);
@@ -290,6 +224,7 @@ export function writeByte(fd: number, address: bigint): number {
 const FUTEX = callNumber('futex') ?? 0;
 const FUTEX_WAITV = callNumber('futex_waitv') ?? 0;
 const WRITE = callNumber('write') ?? 0;
+const SCHED_YIELD = callNumber('sched_yield') ?? 0;
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 const CLOCK_MONOTONIC = 1;
@@ -304,6 +239,11 @@ export function futexWait(address: bigint, value: number): number {
 /** Wakes up to `count` sleepers; how many were. */
 export function futexWake(address: bigint, count: number): number {
   return thread().wait(FUTEX, address, FUTEX_WAKE, count, 0n, 0, 0);
+}
+
+/** Lets others run on this processor that are ready to. Does not allocate. */
+export function yieldProcessor(): void {
+  thread().io(SCHED_YIELD, 0, 0n, 0);
 }
 
 /** FUTEX_WAITV_MAX */

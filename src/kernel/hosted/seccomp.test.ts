@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AUDIT_ARCH, callNumber } from './linux.ts';
-import type { CallName } from './linux.ts';
+import { numberOf } from './call-numbers.ts';
+import type { FilteredCall } from './call-numbers.ts';
+import { AUDIT_ARCH } from './linux.ts';
 import { partitionFilter } from './jail-lists.ts';
 import { ACTION, noIoUring } from './seccomp.ts';
 import type { Instruction } from './seccomp.ts';
@@ -33,7 +34,7 @@ function verdict(
   return assert.fail('the program runs off its end');
 }
 
-const n = (name: CallName) => callNumber(name) ?? assert.fail(name);
+const n = (name: FilteredCall) => numberOf(name) ?? assert.fail(name);
 const kinds = ['app', 'driver', 'vmm'] as const;
 
 test('deadly calls kill in every kind of partition', () => {

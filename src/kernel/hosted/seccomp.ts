@@ -19,8 +19,8 @@ export type ArgumentTest =
   | { readonly argument: number; readonly isOneOf: readonly number[]; readonly mask?: number }
   | { readonly argument: number; readonly hasBits: number };
 
-export interface CallRule {
-  readonly call: CallName;
+export interface CallRule<Call extends string = CallName> {
+  readonly call: Call;
   readonly tests?: readonly ArgumentTest[];
 }
 
@@ -40,11 +40,15 @@ const offsetArgument = (i: number) => 16 + 8 * i;
 /** x32 calls have this bit in their number and would pass a filter that knows only x86-64 numbers. */
 const X32_BIT = 0x40000000;
 
-/** The filter: `allow` in that order (hot calls first), then `special`, then `otherwise` for every other call. */
-export function assemble(
-  allow: readonly CallRule[],
-  special: readonly { readonly call: CallName; readonly action: number }[],
+/**
+ * The filter: `allow` in that order (hot calls first), then `special`, then `otherwise` for every other call. `numberOf`: undefined of
+ * a call that this machine does not have.
+ */
+export function assemble<Call extends string>(
+  allow: readonly CallRule<Call>[],
+  special: readonly { readonly call: Call; readonly action: number }[],
   otherwise: number,
+  numberOf: (call: Call) => number | undefined,
 ): Instruction[] {
   const program: Instruction[] = [
     [LOAD, 0, 0, OFFSET_ARCH],
@@ -54,14 +58,14 @@ export function assemble(
   ];
   if (process.arch === 'x64') program.push([JUMP_GREATER, 0, 1, X32_BIT - 1], [RETURN, 0, 0, ACTION.killProcess]);
   for (const { call, tests = [] } of allow) {
-    const number = callNumber(call);
+    const number = numberOf(call);
     if (number === undefined) continue;
     // The block after the comparison: tests, "allow", "refuse". Each test falls through or jumps to "refuse".
     const block = testBlock(tests);
     program.push([JUMP_EQUAL, 0, block.length, number], ...block);
   }
   for (const { call, action } of special) {
-    const number = callNumber(call);
+    const number = numberOf(call);
     if (number !== undefined) program.push([JUMP_EQUAL, 0, 1, number], [RETURN, 0, 0, action]);
   }
   program.push([RETURN, 0, 0, otherwise]);
@@ -112,5 +116,5 @@ export function installFilter(program: readonly Instruction[], allThreads: boole
  * the environment says, and a ring made before a partition's own filter stands passes it by.
  */
 export function noIoUring(): Instruction[] {
-  return assemble([], [{ call: 'io_uring_setup', action: ACTION.enosys }], ACTION.allow);
+  return assemble([], [{ call: 'io_uring_setup', action: ACTION.enosys }], ACTION.allow, callNumber);
 }

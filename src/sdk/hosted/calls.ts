@@ -10,21 +10,26 @@ import {
   MESSAGE_BYTES,
   TEXT_BYTES,
   W_ANSWERED,
+  W_AWAKE,
   W_ARG0,
   W_ARG1,
   W_ARG2,
   W_DEADLINE,
   W_DOORBELL,
+  W_HEARD,
   W_LOCK,
   W_OP,
   W_OUT,
   W_OUT_COUNT,
   W_PEER_DEAD,
   W_RESULT,
+  W_SLEEPERS,
+  W_SLEEPS,
   W_STREAM_NEWS,
   W_TEXT,
   W_WAKE,
 } from '../../kernel/abi.ts';
+import { Patience } from '../../kernel/hosted/patience.ts';
 
 /** A call page as this thread sees it, and how to sleep on one of its words. */
 export interface CallPage {
@@ -32,8 +37,10 @@ export interface CallPage {
   /** Sleeps while the word has that value (or returns early). */
   wait(word: number, value: number): void;
   wake(word: number): void;
-  /** Tells the kernel that the doorbell was rung. */
+  /** Tells the kernel that the doorbell was rung; not needed while W_AWAKE is not 0. */
   ring(): void;
+  /** Lets others run; undefined: nothing is gained by that here. */
+  readonly yield?: () => void;
   /** Ends the process at once. */
   leave(status: number): never;
 }
@@ -72,9 +79,26 @@ export class Calls {
     for (;;) {
       const answered = Atomics.load(this.#words, W_ANSWERED);
       if (answered === Atomics.load(this.#words, W_DOORBELL)) return;
+      if (this.#lookOn(answered)) continue;
+      Atomics.store(this.#words, W_SLEEPS, 1);
       this.#page.wait(W_ANSWERED, answered);
+      Atomics.store(this.#words, W_SLEEPS, 0);
     }
   }
+
+  /** While the kernel is awake: whether an answer came within as long as it is worth to look for it. */
+  #lookOn(answered: number): boolean {
+    const letOthers = this.#page.yield;
+    if (letOthers === undefined || Atomics.load(this.#words, W_AWAKE) === 0) return false;
+    if (!this.#patience.begin(performance.now())) return false;
+    while (Atomics.load(this.#words, W_ANSWERED) === answered) {
+      if (Atomics.load(this.#words, W_AWAKE) === 0 || !this.#patience.mayLook(performance.now())) return false;
+      letOthers();
+    }
+    this.#patience.found();
+    return true;
+  }
+  readonly #patience = new Patience();
 
   #place(op: number, argument0: number, argument1 = 0, argument2 = 0): void {
     this.#words[W_OP] = op;
@@ -82,7 +106,7 @@ export class Calls {
     this.#words[W_ARG1] = argument1;
     this.#words[W_ARG2] = argument2;
     Atomics.add(this.#words, W_DOORBELL, 1);
-    this.#page.ring();
+    if (Atomics.load(this.#words, W_AWAKE) === 0) this.#page.ring();
   }
 
   #call(op: number, argument: number, text?: string): number {
@@ -183,6 +207,14 @@ export class Calls {
     return Atomics.exchange(this.#words, W_STREAM_NEWS, 0);
   }
 
+  /** The event loop looks now at all that it was woken for. */
+  hear(): void {
+    // The kernel may have seen what was heard before, and sent no byte: so until nothing has come meanwhile.
+    for (let wakes = this.wakes; Atomics.load(this.#words, W_HEARD) !== wakes; wakes = this.wakes) {
+      Atomics.store(this.#words, W_HEARD, wakes);
+    }
+  }
+
   isPeerDead(end: number): boolean {
     return (Atomics.load(this.#words, W_PEER_DEAD) & (1 << end)) !== 0;
   }
@@ -192,6 +224,8 @@ export class Calls {
     return Atomics.load(this.#words, W_WAKE);
   }
   waitForWake(seen: number): void {
+    Atomics.add(this.#words, W_SLEEPERS, 1);
     if (Atomics.load(this.#words, W_WAKE) === seen) this.#page.wait(W_WAKE, seen);
+    Atomics.sub(this.#words, W_SLEEPERS, 1);
   }
 }

@@ -11,6 +11,7 @@ import {
   futexWake,
   mapMemory,
   memoryAt,
+  yieldProcessor,
 } from '../../kernel/hosted/linux.ts';
 import { HEADER_BYTES, PROGRESS_BYTES } from '../stream.ts';
 import type { RingMemory } from '../stream.ts';
@@ -34,6 +35,7 @@ export function callPageAt(address: bigint): CallPage {
     wait: (word, value) => void futexWait(addresses[word], value),
     wake: (word) => void futexWake(addresses[word], ALL),
     ring: () => void futexWake(addresses[W_DOORBELL], 1),
+    yield: yieldProcessor,
     leave: exitProcess,
   };
 }

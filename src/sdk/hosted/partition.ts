@@ -188,6 +188,7 @@ export class Partition extends PartitionThread {
   }
 
   #wake(): void {
+    this.calls.hear();
     if (!this.#released) return;
     const stopping = Atomics.load(this.page.words, W_STOPPING) !== 0;
     if (this.#onWake !== undefined) this.#onWake({ news: this.calls.takeNews(), stopping });
