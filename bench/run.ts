@@ -11,8 +11,9 @@ import { benchmark as parallel } from './parallel.ts';
 import { benchmark as metal } from './metal.ts';
 import { type Benchmark, MissingError, table } from './report.ts';
 import { benchmark as starts } from './starts.ts';
+import { benchmark as windows } from './windows.ts';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { boot, cpu, idle, ipc, metal, parallel, starts };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { boot, cpu, idle, ipc, metal, parallel, starts, windows };
 const DEFAULT_ROUNDS = 5;
 
 function usage(): string {
