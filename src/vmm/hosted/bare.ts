@@ -1,5 +1,6 @@
 // A flat image on the `virt` board with nothing beneath it: hart 0 in M-mode at the first byte of RAM. Time is the count of
 // retired instructions, so that two runs say the same.
+import { randomBytes } from 'node:crypto';
 import { Hart, INSTRUCTIONS_PER_TICK, Machine } from '../../riscv/index.ts';
 import {
   BOARD_WORDS,
@@ -11,6 +12,7 @@ import {
   boardTick,
   boardWrite,
 } from '../board/virt.ts';
+import { flatten } from '../board/device-tree.ts';
 import { uartHoldRoom, uartPeekSent, uartReceive, uartSent, uartTakeSent } from '../devices/ns16550a.ts';
 import type { Board } from '../board/virt.ts';
 
@@ -25,6 +27,8 @@ export interface BareOptions {
   readonly isOver?: () => boolean;
   /** What is typed at the first UART: asked between slices while it takes bytes; undefined: nothing now. */
   readonly input?: () => number | undefined;
+  /** What the board's device tree gives as `rng-seed`, which is all that it has; 32 bytes, by default random. */
+  readonly seed?: Uint8Array;
   /** Called after each instruction, which makes it slow: for measurements. */
   readonly observe?: (hart: Hart) => void;
 }
@@ -36,14 +40,19 @@ export interface BareEnd {
 
 /** Instructions between two looks at devices that nobody accessed. */
 const SLICE = 1_000_000;
+const SEED_BYTES = 32;
+const PAGE = 4096;
 
 /** Runs it to its end, in this thread. Throws Error when the engine cannot go on. */
 export function runBare(
   image: Uint8Array,
-  { ram, budget = Infinity, output, isOver, input, observe }: BareOptions,
+  { ram, budget = Infinity, output, isOver, input, observe, seed = randomBytes(SEED_BYTES) }: BareOptions,
 ): BareEnd {
   const machine = Machine.create({ harts: 1, ramBase: VIRT.ram, ramBytes: ram, clock: 'instructions' });
   machine.ram.set(image);
+  // At the end of RAM, as QEMU's board has it.
+  const tree = ram - PAGE;
+  machine.ram.set(flatten({ properties: {}, children: { chosen: { properties: { 'rng-seed': seed } } } }), tree);
   let status: number | undefined;
   let hart: Hart | undefined;
   const time = (): number => hart?.time ?? 0;
@@ -82,7 +91,7 @@ export function runBare(
     time,
   });
   boardReset(board);
-  machine.reset(0, { pc: VIRT.ram, mode: 'M', a0: 0, a1: 0 });
+  machine.reset(0, { pc: VIRT.ram, mode: 'M', a0: 0, a1: VIRT.ram + tree });
   while (status === undefined && hart.instret < budget && isOver?.() !== true) {
     while (uartHoldRoom(board.uart0) > 0) {
       const byte = input?.();

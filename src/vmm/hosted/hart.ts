@@ -8,7 +8,7 @@ import { boardDeadline, boardRead, boardTick, boardWrite, type Signals } from '.
 import { uartHoldRoom, uartSendRoom, uartSent } from '../devices/ns16550a.ts';
 import { H_STATUS, HTIF_EXIT, HTIF_SILENT, htifPoll } from '../firmware/htif.ts';
 import * as sbi from '../firmware/sbi.ts';
-import { collectGarbage } from './garbage.ts';
+import { collectGarbage, collectModules } from './garbage.ts';
 import { attachGuestMemory } from './guest-memory.ts';
 import { lock, unlock } from './lock.ts';
 import {
@@ -236,17 +236,14 @@ function idle(): void {
 
 /** A guest that never sleeps: looked at every so many turns, and collected when the translator has made so many bytes since. */
 const COLLECT_TURNS = 256;
-const COLLECT_BYTES = 32 << 20;
+const COLLECT_BYTES = 8 << 20;
 let turns = 0;
 let bytes = 0;
-/**
- * A collection that was asked for frees modules at once; another leaves that to a task of the event loop, where a hart's thread never is.
- */
 function collectMuch(): void {
   const made = hart.translated?.bytes ?? 0;
   if (made - bytes < COLLECT_BYTES) return;
   bytes = made;
-  collectGarbage();
+  collectModules();
 }
 
 let modules = 0;
