@@ -104,6 +104,8 @@ export abstract class Paths {
   protected steps = 0;
   protected turn: Turn | undefined;
   protected copied: Copied | undefined;
+  /** Block copies are in this code. */
+  protected readonly copies: boolean;
   /** By the head of a loop: its last instruction. */
   protected readonly back = new Map<number, number>();
 
@@ -131,6 +133,7 @@ export abstract class Paths {
       if (this.back.has(pc + i.imm)) throw new Refused('two ways back to one place');
       this.back.set(pc + i.imm, pc);
     }
+    this.copies = [...this.back.values()].some((pc) => code.at(pc)?.op === 'bltu');
   }
 
   check(condition: Term, goal: Term, what: string): void {
@@ -612,6 +615,18 @@ export abstract class Paths {
     this.check(path.condition, cell.inside, `${what} ${cell.field.name} in bounds`);
     return cell;
   }
+  /** What was read, as it is where the path's condition holds: as the executor has it. */
+  protected here({ condition }: Path, term: Term): Term {
+    if (term.args.length === 0 || condition === TRUE) return term;
+    let known = this.#known.get(condition);
+    if (known === undefined) {
+      known = new Map();
+      for (const part of this.normal.conjuncts(condition)) T.learn(known, part);
+      this.#known.set(condition, known);
+    }
+    return T.replaced(term, known);
+  }
+  readonly #known = new Map<Term, Map<Term, Term>>();
   protected read({ field, index }: Cell): Term {
     if (field.stride === 0) return this.state.field(field.name);
     this.turn?.reads.push({ table: field.name, index });
@@ -620,7 +635,8 @@ export abstract class Paths {
   protected load(path: Path, at: Value): Value {
     const cell = this.cell(path, at, 'load of');
     const contents = this.state.tables.get(cell.field.name);
-    const term = this.read(cell);
+    // What is copied is the same wherever it is read.
+    const term = contents === undefined || !this.copies ? this.here(path, this.read(cell)) : this.read(cell);
     return contents === undefined
       ? int(term)
       : { kind: 'int', term, from: { table: cell.field.name, contents, at: linear(at) } };

@@ -44,8 +44,15 @@ const PLACES = new Set(['text', 'symbol', 'port', 'addressOf']);
 /** Rewritings in one question. */
 const CERTIFIED_AT_ONCE = 100;
 
+/** Seconds for goals together: then they are asked in two halves. */
+const TOGETHER = 1.5;
+
+interface Question {
+  readonly term: Term;
+  readonly what: string;
+}
 interface Open {
-  readonly goals: readonly { readonly term: Term; readonly what: string }[];
+  readonly goals: readonly Question[];
   readonly hypotheses: readonly Term[];
   readonly total: number;
   readonly joins: number;
@@ -241,18 +248,7 @@ export class Validation {
     }
     const { goals, hypotheses } = open;
     if (goals.length === 0) return verdict(open, 0, undefined);
-    const terms = goals.map((g) => g.term);
-    const all = await solve([...hypotheses, T.not(T.and(...terms))], terms);
-    if (all.verdict === 'unsat') return verdict(open, goals.length, undefined);
-    if (all.verdict === 'sat') {
-      const wrong = goals.findIndex((_, n) => all.values[n] === 0);
-      return verdict(open, goals.length, `${goals[wrong]?.what ?? 'a goal'} is not so`);
-    }
-    for (const { term, what } of goals) {
-      const one = await solve([...hypotheses, T.not(term)]);
-      if (one.verdict !== 'unsat') return verdict(open, goals.length, `${what}: ${one.verdict}`);
-    }
-    return verdict(open, goals.length, undefined);
+    return verdict(open, goals.length, await wrongGoal(goals, hypotheses, solve));
   }
 
   #open(name: string, from: number, to: number): Open {
@@ -391,6 +387,25 @@ export class Validation {
     const [a, b] = goal.args.map((t) => normal.under(t, known));
     return normal.equal(a, b);
   }
+}
+
+/** The first goal that is not so; undefined: all of them follow. */
+async function wrongGoal(
+  goals: readonly Question[],
+  hypotheses: readonly Term[],
+  solve: Solve,
+): Promise<string | undefined> {
+  const terms = goals.map((g) => g.term);
+  const asked = [...hypotheses, T.not(T.and(...terms))];
+  const { verdict, values } = goals.length > 1 ? await solve(asked, terms, TOGETHER) : await solve(asked, terms);
+  if (verdict === 'unsat') return undefined;
+  if (verdict === 'sat') return `${goals[values.indexOf(0)]?.what ?? 'a goal'} is not so`;
+  if (goals.length === 1) return `${goals[0].what}: no answer`;
+  const middle = goals.length >> 1;
+  return (
+    (await wrongGoal(goals.slice(0, middle), hypotheses, solve)) ??
+    (await wrongGoal(goals.slice(middle), hypotheses, solve))
+  );
 }
 
 /** The index alone is a summand, and the rest does not name it. */
