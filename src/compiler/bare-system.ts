@@ -17,8 +17,11 @@ const BYTES_OF_DATA = 16 * 1024;
 
 /** What a partition's program may import beside its own files. */
 const OF_THE_SDK: ReadonlyMap<string, string> = new Map<string, string>(
-  ['bare', 'apex'].map((name) => [`virtsec/sdk/${name}`, `${SOURCES}sdk/${name}.ts`]),
+  ['bare', 'apex', 'metal/ed25519'].map((file) => [`virtsec/sdk/${path.basename(file)}`, `${SOURCES}sdk/${file}.ts`]),
 ).set('#guest-memory', `${SOURCES}vmm/metal/guest-memory.ts`);
+/** Who has this among its files draws from the board's seed, of which there are two halves. */
+const RANDOM = `${SOURCES}sdk/metal/random.ts`;
+const HALVES = 2;
 /** Known to the compiler itself. */
 const INTRINSICS = /^virtsec\/sdk\/intrinsics$|\/intrinsics\.ts$/;
 const IMPORT = /^import\b[^'"]*['"]([^'"]+)['"]/gm;
@@ -81,11 +84,22 @@ export function buildBareSystem(
   partitions: readonly BarePartition[],
   streams: readonly MetalStream[],
 ): SystemImage {
+  let halves = 0;
+  const seedOf = (name: string, files: readonly SourceFile[]): { seed?: number } => {
+    if (!files.some((one) => path.resolve(one.name) === path.resolve(RANDOM))) return {};
+    if (halves === HALVES)
+      throw new Error(`${name}: of the board's seed there are ${HALVES} halves, and both are taken`);
+    return { seed: ++halves };
+  };
+  const sources = (name: string, file: string) => {
+    const files = sourcesOf(file);
+    return { files, ...seedOf(name, files) };
+  };
   const programs = partitions.map(({ name, file, memory, ports, registers, interrupt, guest }): MetalProgram => ({
     name,
     ...(isElf(file)
       ? { files: [], freestanding: readFreestanding(name, readFileSync(file), memory) }
-      : { files: sourcesOf(file) }),
+      : sources(name, file)),
     dataBytes: BYTES_OF_DATA,
     devices: regionsOf(name, registers),
     ports,

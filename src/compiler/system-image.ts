@@ -64,6 +64,8 @@ export interface MetalProgram {
   readonly devices: readonly Region[];
   /** The interrupt of its device: a source of the board's PLIC. */
   readonly interrupt?: number;
+  /** Which half of the board's seed it has: 1 or 2 (kernel/metal/seed.ts). */
+  readonly seed?: number;
   /** Handles by the names of its ports. */
   readonly ports?: ReadonlyMap<string, number>;
   readonly guest?: MetalGuest;
@@ -95,12 +97,16 @@ const LAYOUT_WORDS = MAX_BLOBS * BLOB_WORDS + MAX_REGIONS * REGION_WORDS;
 const powerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(n, FRAME)));
 const alignUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 
-/** Reset: hart 0 clears state and stack and runs `main`, which gives the first frame to resume; other harts sleep. */
+/**
+ * Reset: hart 0 clears state and stack and runs `main`, which finds the board's device tree (a1) in mscratch and gives the first frame to
+ * resume; other harts sleep.
+ */
 function reset(asm: Assembler, stateBytes: number): void {
   const [t0, t1] = [x('t0'), x('t1')];
   asm.label('entry');
   asm.op('csrrs', t0, ZERO, 0, CSR.mhartid);
   asm.branch('ne', t0, ZERO, 'park');
+  asm.op('csrrw', ZERO, x('a1'), 0, CSR.mscratch);
   asm.address(t0, 'stub.trapInKernel');
   asm.op('csrrw', ZERO, t0, 0, CSR.mtvec);
   asm.address(GP, 'state', GP_OFFSET);
@@ -292,6 +298,7 @@ const KERNEL = [
   'metal/regions.ts',
   'metal/guest.ts',
   'metal/log.ts',
+  'metal/seed.ts',
   'metal/supervisor.ts',
 ];
 
@@ -386,6 +393,7 @@ export function buildSystem(
     asm.data('names', namesOf(programs));
     const table = new Int32Array(placed.length * LAYOUT_WORDS);
     asm.data('layout', bytesOf(table), 16);
+    asm.data('seeds', bytesOf(Int32Array.from(programs, ({ seed = 0 }) => seed)));
     asm.data('interrupts', bytesOf(Int32Array.from(programs, ({ interrupt = 0 }) => interrupt)));
     // Two guests of one kernel share its bytes: nobody writes them.
     const blobs: { readonly name: string; readonly bytes: Uint8Array }[] = [];

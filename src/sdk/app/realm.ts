@@ -40,16 +40,21 @@ type Main = { readonly main: (...words: readonly unknown[]) => Promise<number> }
   Record<string, new () => object>
 >;
 
-/** `main(state, restarts, startKind)` of a program in the subset; what it returns is its status. */
-async function runMain(module: Main, types: readonly string[], { kernel, self }: Own['own']): Promise<void> {
+/** `main(state, restarts, startKind)` of a program in the subset; what it returns is its status. Classes are its own or a library's. */
+async function runMain(
+  modules: readonly Main[],
+  types: readonly string[],
+  { kernel, self }: Own['own'],
+): Promise<void> {
   // How often it was restarted nobody tells here; that it was is what programs ask.
   const words = [self.startKind === 'boot' ? 0 : 1, self.startKind === 'warm' ? 1 : 0];
   const values = types.map((type) => {
     if (type === 'number') return words.shift();
-    if (!Object.hasOwn(module, type)) throw new LoadError(`main: ${type} is not a class that the program exports`);
+    const module = modules.find((one) => Object.hasOwn(one, type));
+    if (module === undefined) throw new LoadError(`main: ${type} is not a class that the program exports`);
     return new module[type]();
   });
-  await kernel.exit(await module.main(...values));
+  await kernel.exit(await modules[0].main(...values));
 }
 
 export interface Realm {
@@ -141,7 +146,14 @@ export async function openRealm(library: Library, pack: Pack, powers: Powers): P
       await ownModule.evaluate();
       await main.evaluate();
       const { own } = ownModule.namespace as Own;
-      if (parameters !== undefined) await runMain(main.namespace as Main, parameters, own);
+      if (parameters !== undefined) {
+        const libraries = Object.values(library.names).flatMap((name) => modules.get(name) ?? []);
+        await runMain(
+          [main, ...libraries].map(({ namespace }) => namespace as Main),
+          parameters,
+          own,
+        );
+      }
       own.kernel.moduleHasRun();
     },
   };
