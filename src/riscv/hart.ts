@@ -98,6 +98,7 @@ export class Hart {
   readonly #bits: BigInt64Array;
   readonly #numbers: Float64Array;
   readonly #translator: Translator | undefined;
+  #noted = -1;
   readonly #hasPeers: boolean;
   /** Milliseconds: of the next rest of a spinning hart, and of the next look of a waiting one. */
   #rest = LEAST_REST;
@@ -230,6 +231,10 @@ export class Hart {
   #noteTranslator(): void {
     if (!this.#translator) return;
     const { statistics } = this.#translator;
+    // Seldom: a hart that idles runs this at each of its timers.
+    const changes = statistics.modules + statistics.dropped + statistics.flushes;
+    if (changes === this.#noted) return;
+    this.#noted = changes;
     const note = (name: keyof typeof layoutOf.STATISTIC, value: number): void => {
       this.#numbers[(this.#base + layoutOf.STATISTIC[name]) >> 3] = value;
     };
@@ -277,6 +282,11 @@ export class Hart {
     return (
       this.#translator && { ...this.#translator.statistics, begun: count('TRANSLATED'), entered: count('ENTERED') }
     );
+  }
+
+  /** Bytes of WebAssembly that the translator has made. */
+  get madeBytes(): number {
+    return this.#translator?.statistics.bytes ?? 0;
   }
 
   /** mtime ticks as the guest reads them: with clock 'instructions' the retired instructions, and the time asleep. */
@@ -360,10 +370,11 @@ export class Hart {
   waitForInterrupt(untilTicks: number): void {
     const words = this.#words;
     const bell = this.#mailbox('BELL');
+    const mie = this.#word('MIE') * 2;
     for (;;) {
       const rung = Atomics.load(words, bell);
       if (Atomics.load(words, this.#mailbox('REQUEST')) !== 0) return;
-      if ((Number(this.#core.mip()) & words[this.#word('MIE') * 2]) !== 0) return;
+      if ((Number(this.#core.mip()) & words[mie]) !== 0) return;
       const deadline = Math.min(untilTicks, this.#timer());
       const left = deadline - Number(this.#core.time());
       if (left <= 0) return;

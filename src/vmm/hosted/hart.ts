@@ -227,11 +227,13 @@ function carryOut(action: number, low: number, high: number): void {
   }
 }
 
-/** Sleeps until an interrupt is pending, a timer is due or somebody wants this thread. */
-function idle(): void {
+/** Sleeps until an interrupt is pending, a timer is due or somebody wants this thread. Returns the next deadline. */
+function idle(): number {
   const deadline = tick();
   collect(deadline);
   hart.waitForInterrupt(deadline);
+  // Whoever sets a timer of the board meanwhile kicks this hart, and devices that got something have told it.
+  return deadline === Infinity ? deadline : tick();
 }
 
 /** A guest that never sleeps: looked at every so many turns, and collected when the translator has made so many bytes since. */
@@ -240,26 +242,25 @@ const COLLECT_BYTES = 8 << 20;
 let turns = 0;
 let bytes = 0;
 function collectMuch(): void {
-  const made = hart.translated?.bytes ?? 0;
-  if (made - bytes < COLLECT_BYTES) return;
-  bytes = made;
+  if (hart.madeBytes - bytes < COLLECT_BYTES) return;
+  bytes = hart.madeBytes;
   collectModules();
 }
 
-let modules = 0;
-let changed = performance.now();
-let collected = 0;
+/** What an idle guest has translated now and then is not worth a collection. */
+const IDLE_BYTES = 1 << 18;
+let made = -1;
+let changed = 0;
+let collected = -IDLE_BYTES;
 /** A thread that sleeps collects no garbage: what the translator left would stay for as long as the guest idles. */
 function collect(deadline: number): void {
-  const made = hart.translated?.modules ?? 0;
-  if (made !== modules) {
-    modules = made;
+  if (made !== hart.madeBytes) {
+    made = hart.madeBytes;
     changed = performance.now();
   }
-  if (changed <= collected || deadline - ticks(start.clock) < COLLECT_TICKS) return;
-  const now = performance.now();
-  if (now - changed < COLLECT_MS) return;
-  collected = now;
+  if (made - collected < IDLE_BYTES || deadline - ticks(start.clock) < COLLECT_TICKS) return;
+  if (performance.now() - changed < COLLECT_MS) return;
+  collected = made;
   collectGarbage();
 }
 
@@ -294,8 +295,7 @@ function step(deadline: number): number {
       firmwareCall();
       return deadline;
     case 'idle':
-      idle();
-      return tick();
+      return idle();
     case 'engine-error':
       tell({ what: 'engine-error', text: stopped.message });
       requestStop(control, REQUEST_POWER_OFF, 1);
