@@ -1,23 +1,24 @@
 // A systematic mutator: every operator, constant, condition, statement and pair of arguments in the functions of core.ts,
 // changed one at a time. What the theorems do not refute has survived, and needs its reason in survivors.md.
 import { parseSync } from 'oxc-parser';
-import { differences, explore, random, randomPlan } from './explore.ts';
+import { CheckedCode } from './evidence-code.ts';
+import { Plans } from './evidence-plans.ts';
+import { Desk, States } from './evidence-states.ts';
 import { OutsideLanguage } from './language.ts';
+import { lower } from './lower.ts';
 import { fingerprint } from './manifest.ts';
 import { readProgram } from './parse.ts';
 import { NO_ANSWER, proveOne } from './prove.ts';
 import { Setting, actionsOf, argumentsOf, assumeOther, isPlan } from './setting.ts';
 import { Execution } from './execute.ts';
 import { State } from './state.ts';
-import { load } from './story.ts';
-import { FALSE, eq, implies, wordVar } from './term.ts';
-import { THEOREMS } from './theorems.ts';
+import { FALSE, eq, forgetTerms, implies, wordVar } from './term.ts';
+import { THEOREMS, subjectsOf } from './theorems.ts';
 import type { Program } from './language.ts';
-import type { RawNode } from './lower.ts';
+import type { ParsedFile, RawNode } from './lower.ts';
 import type { Sources } from './parse.ts';
 import type { Action } from './setting.ts';
 import type { Solve } from './solver.ts';
-import type { Code, Kernel } from './story.ts';
 import type { Theorem } from './theorems.ts';
 
 export interface Mutant {
@@ -117,6 +118,12 @@ export function planted(core: string, { start, end, to }: Mutant): string {
   return core.slice(0, start) + to + core.slice(end);
 }
 
+function parsed(name: string, text: string, mayImport: readonly string[]): ParsedFile {
+  const { program, errors } = parseSync(name, text);
+  if (errors.length > 0) throw new Error(`${name}: ${errors[0]?.message}`);
+  return { name, text, tree: program as unknown as RawNode, mayImport };
+}
+
 /** Actions that run a function, and whether boot does. */
 export function usersOf(program: Program): (fn: string) => { readonly actions: Action[]; readonly boot: boolean } {
   const ran = actionsOf(program).map((action) => {
@@ -150,51 +157,8 @@ const ORDER = [
   'POLICY',
 ];
 
-/** Runs in which a mutant is compared with behaviour.ts before any solver is asked. */
-const RUNS = 40;
-/** Plans that a mutant of boot is given, and changes of each. */
-const PLANS = 60;
-const CHANGES = 40;
 /** Seconds for one question: first, and where nothing has refuted the mutant but some questions had no answer. */
 export const PATIENCE = [2, 20] as const;
-/** Seconds of questions, at most. What then is not refuted counts as a survivor, whatever the rest would say. */
-const ENOUGH = 90;
-
-/** In runs of the mutant, the theorem that is seen to be false: FSPEC, where a step is not as behaviour.ts says. */
-function seenInSteps(code: Code, original: Program): string | undefined {
-  for (const step of explore(original, code, RUNS, 3)) {
-    if (differences(original, code, step).length > 0) return `FSPEC ${step.action.name}`;
-  }
-  return undefined;
-}
-/**
- * Of plans, well-formed ones and such with one word changed: COVER, where boot refuses what is well-formed; BOOT, where it
- * accepts what spec.ts does not allow.
- */
-function seenInPlans(code: Code, original: Program): string | undefined {
-  const pick = random(7);
-  const tables = [...original.tables.keys()].filter((name) => isPlan(original)(name) && name !== 'inp');
-  const accepts = (plan: Kernel) => code['boot'](plan) === Number(code['OK']);
-  for (let i = 0; i < PLANS; i++) {
-    const made = randomPlan(code, pick);
-    if (!accepts(structuredCopy(code, made))) return 'COVER boot';
-    for (let change = 0; change < CHANGES; change++) {
-      const plan = structuredCopy(code, made);
-      const table = plan[tables[pick(tables.length)]] as Int32Array;
-      table[pick(4) * [1, 16, 32, 64][pick(4)] + pick(3)] = [-1, 0, 1, 2, 3, 1 << 20, 0x7fffffff, -0x80000000][pick(8)];
-      if (accepts(plan) && !(code['plan'](plan) === true && code['invariant'](plan) === true)) return 'BOOT';
-    }
-  }
-  return undefined;
-}
-function structuredCopy(code: Code, plan: Kernel): Kernel {
-  const copy = new code.Kernel();
-  for (const [name, value] of Object.entries(plan)) {
-    if (value instanceof Int32Array) (copy[name] as Int32Array).set(value);
-    else copy[name] = value;
-  }
-  return copy;
-}
 
 /**
  * Of the function `fn` and another one `other`: in every state with the invariant (of boot's functions: in every state),
@@ -245,50 +209,98 @@ const isBootOnly = (fn: string): boolean => fn.startsWith('wf_');
 /** The function that is changed stands beside the original under this name. */
 const TWIN = 'theMutant';
 
-export interface Fate {
-  /**
-   * The theorem (and action) that refutes it; 'refused': it is outside the language; 'same': it is the same program, or does
-   * the same; 'stricter': its boot accepts less, nothing else has changed; undefined: it has survived.
-   */
-  readonly by: string | undefined;
-  readonly seen: 'in a run' | 'by a solver' | '';
-}
+/**
+ * What becomes of a mutant. `run`: theorems that are false of it, each seen in a run of it; `solver`: the theorem that a solver
+ * refutes. `refused`: it is outside the language. `identical`: it is the same program. `same`: it does the same, and
+ * `stricter`: its boot accepts less and nothing else has changed, both proved by a solver. `survived`: no theorem is
+ * refuted; `open`: nor are all answered.
+ */
+export type Fate = `run: ${string}` | `solver: ${string}` | (typeof SILENT)[number];
+export const SILENT = ['refused', 'identical', 'same', 'stricter', 'survived', 'open'] as const;
 
 /** The judge of the mutants of one core. */
 export class Judge {
   readonly #texts: Sources;
-  readonly #original: Program;
+  readonly #print: string;
   readonly #users: ReturnType<typeof usersOf>;
   readonly #solvers: ReadonlyMap<string, Solve>;
-  constructor(texts: Sources, original: Program, solvers: ReadonlyMap<string, Solve>) {
+  readonly #checked: CheckedCode;
+  readonly #plans: Plans;
+  readonly #states: States;
+  readonly #others: readonly ParsedFile[];
+  /** Of each function, what has refuted mutants of it, the last first. */
+  readonly #refuters = new Map<string, string[]>();
+  /** Seconds of questions about one mutant, at most. */
+  readonly #enough: number;
+  constructor(texts: Sources, original: Program, solvers: ReadonlyMap<string, Solve>, enough: number) {
     this.#texts = texts;
-    this.#original = original;
+    this.#print = fingerprint(original);
     this.#users = usersOf(original);
     this.#solvers = solvers;
+    this.#enough = enough;
+    this.#checked = new CheckedCode(original, texts);
+    const desk = new Desk(this.#checked, original);
+    this.#plans = new Plans(original, texts.core, this.#checked, desk);
+    this.#states = new States(original, this.#checked, desk);
+    this.#others = [
+      parsed('spec.ts', texts.spec, ['./core.ts']),
+      parsed('order.ts', texts.order, ['./core.ts']),
+      parsed('behaviour.ts', texts.behaviour, ['./core.ts', './order.ts']),
+    ];
   }
-  async fateOf(mutant: Mutant): Promise<Fate> {
-    const texts = { ...this.#texts, core: planted(this.#texts.core, mutant) };
-    let program: Program;
+  /** The mutant's program; a fate, if it is none. */
+  #program(mutant: Mutant): Program | Fate {
+    forgetTerms();
     try {
-      program = readProgram('typescript', texts);
+      const program = lower([parsed('core.ts', planted(this.#texts.core, mutant), []), ...this.#others]);
       // Executed once before it is run: a loop outside the three shapes need not end.
-      usersOf(program);
-    } catch {
-      return { by: 'refused', seen: '' };
+      const parameters = program.functions.get(mutant.fn)?.parameters ?? [];
+      const state = State.any(program, 'S', isPlan(program));
+      new Execution(program, 'once').call(
+        mutant.fn,
+        parameters.map((p, i) => (i === 0 && p === 'k' ? state : wordVar(p))),
+      );
+      return program;
+    } catch (error) {
+      return (error as Error).message.includes('STATIC') ? 'solver: STATIC' : 'refused';
     }
-    if (fingerprint(program) === fingerprint(this.#original)) return { by: 'same', seen: '' };
-    const code = await load(texts);
+  }
+  /** Without a solver; undefined: nothing is seen. */
+  seen(mutant: Mutant): Fate | undefined {
+    const program = this.#program(mutant);
+    if (typeof program === 'string') return program;
+    if (fingerprint(program) === this.#print) return 'identical';
     const { boot } = this.#users(mutant.fn);
-    const run = (boot ? seenInPlans(code, this.#original) : undefined) ?? seenInSteps(code, this.#original);
-    if (run !== undefined) return { by: run, seen: 'in a run' };
+    if (boot) this.#plans.prepare(mutant.fn);
+    this.#checked.exchange(mutant.fn, mutant);
+    try {
+      const ofBoot = boot ? this.#plans.refuted(mutant.fn) : undefined;
+      const seen = [...(ofBoot === undefined ? [] : [ofBoot]), ...this.#states.refuted(mutant.fn)];
+      return seen.length === 0 ? undefined : `run: ${seen.join(', ')}`;
+    } finally {
+      this.#checked.restore(mutant.fn);
+    }
+  }
+  /** Of what nothing is seen. */
+  async asked(mutant: Mutant): Promise<Fate> {
+    const program = readProgram('typescript', { ...this.#texts, core: planted(this.#texts.core, mutant) });
+    const { boot } = this.#users(mutant.fn);
     if (await this.#isProved(isTheSame(mutant.fn, TWIN, boot), mutant)) {
       const unsafe = await this.#refuted(mutant, program, (theorem) => theorem.name.endsWith('SAFE'));
-      return { by: unsafe ?? 'same', seen: 'by a solver' };
+      return unsafe.startsWith('solver') ? unsafe : 'same';
     }
-    if (isBootOnly(mutant.fn) && (await this.#isProved(isStricter(mutant.fn, TWIN), mutant)))
-      return { by: 'stricter', seen: 'by a solver' };
-    const by = await this.#refuted(mutant, program);
-    return { by, seen: by === undefined ? '' : 'by a solver' };
+    if (isBootOnly(mutant.fn) && (await this.#isProved(isStricter(mutant.fn, TWIN), mutant))) return 'stricter';
+    return await this.#refuted(mutant, program);
+  }
+  /** Whether the prover refutes this theorem of the mutant too. */
+  async isRefuted(mutant: Mutant, key: string): Promise<boolean> {
+    const program = readProgram('typescript', { ...this.#texts, core: planted(this.#texts.core, mutant) });
+    const [name, action] = key.split(' ');
+    const theorem = THEOREMS.find((t) => t.name === name);
+    if (theorem === undefined) return false;
+    const subject = subjectsOf(theorem, program).find((a) => a?.name === action);
+    const { failed } = await proveOne(program, theorem, subject, { solvers: this.#solvers, first: true, depth: 1 });
+    return failed.some((label) => !label.endsWith(NO_ANSWER));
   }
   /** Of the original function and the mutant's, in one program. */
   async #isProved(theorem: Theorem, mutant: Mutant): Promise<boolean> {
@@ -306,11 +318,7 @@ export class Judge {
       throw error;
     }
   }
-  async #refuted(
-    mutant: Mutant,
-    program: Program,
-    isAsked: (theorem: Theorem) => boolean = () => true,
-  ): Promise<string | undefined> {
+  async #refuted(mutant: Mutant, program: Program, isAsked: (theorem: Theorem) => boolean = () => true): Promise<Fate> {
     const { actions, boot } = this.#users(mutant.fn);
     const once = boot ? THEOREMS.filter((t) => t.of === 'once') : [];
     // What boot lets in goes beyond the tables or breaks the invariant, rather than behaviour.ts.
@@ -324,7 +332,12 @@ export class Judge {
         concerned.map(({ name }) => ({ theorem, action: actionsOf(program).find((a) => a.name === name) })),
       ),
     ];
-    const until = performance.now() + ENOUGH * 1000;
+    const keyOf = ({ theorem, action }: { theorem: Theorem; action: Action | undefined }) =>
+      `${theorem.name} ${action?.name ?? ''}`.trim();
+    const refuters = this.#refuters.get(mutant.fn) ?? [];
+    const rank = (key: string) => (refuters.includes(key) ? refuters.indexOf(key) : refuters.length);
+    open = open.toSorted((a, b) => rank(keyOf(a)) - rank(keyOf(b)));
+    const until = performance.now() + this.#enough * 1000;
     for (const seconds of PATIENCE) {
       const solvers = new Map(
         [...this.#solvers].map(([name, solve]): [string, Solve] => [
@@ -334,12 +347,16 @@ export class Judge {
       );
       const unanswered: typeof open = [];
       for (const question of open) {
-        if (performance.now() > until) return undefined;
+        if (performance.now() > until) return 'open';
         const { theorem, action } = question;
         if (!isAsked(theorem)) continue;
         try {
           const { failed } = await proveOne(program, theorem, action, { solvers, first: true, depth: 1 });
-          if (failed.some((label) => !label.endsWith(NO_ANSWER))) return `${theorem.name} ${action?.name ?? ''}`.trim();
+          if (failed.some((label) => !label.endsWith(NO_ANSWER))) {
+            const key = keyOf(question);
+            this.#refuters.set(mutant.fn, [key, ...refuters.filter((other) => other !== key)]);
+            return `solver: ${key}`;
+          }
           if (failed.length > 0) unanswered.push(question);
         } catch (error) {
           if (error instanceof OutsideLanguage) return 'refused';
@@ -348,7 +365,7 @@ export class Judge {
       }
       open = unanswered;
     }
-    return undefined;
+    return open.length > 0 ? 'open' : 'survived';
   }
   /** All actions, first those whose functions have most of the function's tables. */
   #byTables(fn: string, program: Program): Action[] {

@@ -140,7 +140,7 @@ function combinations(count: number, n: number): number[][] {
 }
 
 /** A counterexample on the code that ships. */
-class Replay {
+export class Replay {
   readonly code: Code;
   readonly program: Program;
   readonly outcome: Pick<Outcome, 'theorem' | 'action'>;
@@ -404,7 +404,13 @@ const SEARCHED = 60;
 const SEARCH_TIME = 20_000;
 
 /** A state that `seen` cannot tell from this one: what they do not see is another thing, by chance, or by what others did. */
-function alike(program: Program, code: Code, s: Kernel, seen: readonly number[], pick: (n: number) => number): Kernel {
+export function alike(
+  program: Program,
+  code: Code,
+  s: Kernel,
+  seen: readonly number[],
+  pick: (n: number) => number,
+): Kernel {
   const t = copyOf(code, s);
   const hidden = [...program.tables.keys()].filter((name) => `vis_${name}` in code);
   const others = Array.from({ length: Number(s['np']) }, (_, p) => p).filter((p) => !seen.includes(p));
