@@ -23,6 +23,7 @@ const NAME_BYTES = 9;
 const HALF_WORDS = 4;
 const SEED_WORDS = 8;
 const HALVES = 2;
+const NONE = -1;
 /** Where a call's message goes in the page. */
 const MESSAGE_OUT = 1040;
 
@@ -31,6 +32,9 @@ export class Seeds {
   readonly seedHalf = new Int32Array(MAX_PARTITIONS);
   readonly seedWords = new Int32Array(SEED_WORDS);
   seedIsThere = 0;
+  /** Byte offsets in the device tree's two blocks, while it is read; -1: not found. */
+  seedName = 0;
+  seedPlace = 0;
 }
 
 function cell(at: Word): number {
@@ -44,21 +48,17 @@ function isSeedsName(at: Word): boolean {
   }
   return true;
 }
-/** Where the name stands among the names of properties; -1: it does not. */
-function placeOfName(strings: Word, bytes: number): number {
-  for (let i = 0; i < bytes; i++) if (isSeedsName(add64(strings, word(i)))) return i;
-  return -1;
+/** Where the name stands among the names of properties. */
+function findName(e: Seeds, strings: Word, bytes: number): void {
+  for (let i = 0; i < bytes; i++) if (isSeedsName(add64(strings, word(i)))) e.seedName = i;
 }
-/** Byte offset of the property's value; 0: there is none of that length. */
-function placeOfSeed(structure: Word, bytes: number, name: number): number {
+function isSeed(e: Seeds, at: Word): boolean {
+  return cell(at) === PROPERTY && cell(add64(at, word(4))) >= 4 * SEED_WORDS && cell(add64(at, word(8))) === e.seedName;
+}
+/** Where the property's value begins, which is long enough. */
+function findSeed(e: Seeds, structure: Word, bytes: number): void {
   const cells = bytes >> 2;
-  for (let i = 0; i < cells; i++) {
-    const at = add64(structure, word(i * 4));
-    if (cell(at) === PROPERTY && cell(add64(at, word(4))) >= 4 * SEED_WORDS && cell(add64(at, word(8))) === name) {
-      return i * 4 + 12;
-    }
-  }
-  return 0;
+  for (let i = 0; i < cells; i++) if (isSeed(e, add64(structure, word(i * 4)))) e.seedPlace = i * 4 + 12;
 }
 /** The image says whose the halves are; false: it says what cannot be. */
 export function readSeeds(k: Kernel, e: Seeds): boolean {
@@ -71,23 +71,29 @@ export function readSeeds(k: Kernel, e: Seeds): boolean {
   return true;
 }
 /** Takes the seed out of the device tree, where nobody finds it again. */
+function moveSeed(e: Seeds, from: Word): void {
+  let any = 0;
+  for (let w = 0; w < SEED_WORDS; w++) {
+    const at = add64(from, word(w * 4));
+    const value = load32(at);
+    e.seedWords[w] = value;
+    any = any | value;
+    store32(at, 0);
+  }
+  e.seedIsThere = any === 0 ? 0 : 1;
+}
 export function takeSeed(e: Seeds, tree: Word): void {
   if (tree === word(0) || cell(tree) !== MAGIC) return;
   const strings = cell(add64(tree, word(STRINGS_BYTES)));
   const bytes = cell(add64(tree, word(STRUCTURE_BYTES)));
   if (strings < 0 || strings > MOST_BYTES || bytes < 0 || bytes > MOST_BYTES) return;
-  const name = placeOfName(add64(tree, word(cell(add64(tree, word(STRINGS_AT))))), strings);
-  const structure = add64(tree, word(cell(add64(tree, word(STRUCTURE_AT)))));
-  const place = name < 0 ? 0 : placeOfSeed(structure, bytes, name);
-  if (place === 0) return;
-  let any = 0;
-  for (let w = 0; w < SEED_WORDS; w++) {
-    const at = add64(structure, word(place + w * 4));
-    e.seedWords[w] = load32(at);
-    any = any | e.seedWords[w];
-    store32(at, 0);
-  }
-  e.seedIsThere = any === 0 ? 0 : 1;
+  e.seedName = NONE;
+  e.seedPlace = NONE;
+  findName(e, add64(tree, word(cell(add64(tree, word(STRINGS_AT))))), strings);
+  if (e.seedName === NONE) return;
+  const structure = cell(add64(tree, word(STRUCTURE_AT)));
+  findSeed(e, add64(tree, word(structure)), bytes);
+  if (e.seedPlace !== NONE) moveSeed(e, add64(add64(tree, word(structure)), word(e.seedPlace)));
 }
 /** p's half to its message page, or from there. */
 export function exchangeSeed(r: Regions, e: Seeds, p: number, isPut: number): number {
