@@ -65,7 +65,10 @@ function readEnds(x: FieldReader, kind: ChannelKind, field: Field): { from: stri
   const to = (ends?.[3] ?? '').split(',').map((name) => name.trim());
   if (ends === null || to.some((name) => !/^[^\s]+$/.test(name))) {
     const sentence = `these are not the ${kind === 'sampling' ? '' : 'two '}ends of a ${kind} channel`;
-    return x.fault('VS108', at, sentence, `write \`${kind}: ${example}\``);
+    // Two names with something else between them: `a => b`, `a → b`, `a to b`.
+    const names = /^\s*([a-z][a-z0-9-]*)\s*(?:[^a-z0-9\s,-]{1,3}|\sto\s)>?\s*([a-z][a-z0-9-]*)\s*$/.exec(text);
+    const meant = names === null ? example : `${names[1]} ${arrow} ${names[2]}`;
+    return x.fault('VS108', at, sentence, `write \`${kind}: ${meant}\``);
   }
   const [, from, written] = ends;
   if (written !== arrow) {

@@ -27,6 +27,7 @@ for (const name of faultNames()) {
     else assert.equal(messages, message);
     assert.equal(told.length, 1, 'one fault gives one message');
     assert.ok(messages.includes(`error[VS${numberOf(name)}]`));
+    assert.match(messages, /^help: ./m, 'what to write instead');
   });
 }
 

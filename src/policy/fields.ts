@@ -1,5 +1,5 @@
 // Reads single fields of the tree: each method gives the value, or reports a fault and gives undefined.
-import { nearest } from './nearest.ts';
+import { meantHelp, oddCharacter } from './nearest.ts';
 import { formatSize, formatTime, parseSize, parseTime } from './quantities.ts';
 import type { Fault, Range } from './source.ts';
 import { type Field, KIND_NAMES, type Tree } from './tree.ts';
@@ -34,8 +34,7 @@ export class FieldReader {
     if (names === undefined) return tree.fields;
     for (const [key, field] of tree.fields) {
       if (names.includes(key)) continue;
-      const meant = nearest(key, names);
-      const help = meant === undefined ? `fields of ${what}: ${names.join(', ')}` : `did you mean \`${meant}\`?`;
+      const help = meantHelp(key, names, `fields of ${what}`);
       this.fault('VS103', field.keyAt, `\`${key}\` is not a field of ${what}`, help);
     }
     return tree.fields;
@@ -55,7 +54,8 @@ export class FieldReader {
       const sentence = `\`${name}\` must be text, not ${KIND_NAMES[value.kind]}`;
       return this.fault('VS101', value.at, sentence, 'put it in quotes');
     }
-    return value.value === '' ? this.fault('VS101', value.at, `\`${name}\` must not be empty`) : value.value;
+    if (value.value !== '') return value.value;
+    return this.fault('VS101', value.at, `\`${name}\` must not be empty`, 'write it, or remove the field');
   }
 
   /** `a`, `[a, b]` or `'a, b'`. */
@@ -80,7 +80,8 @@ export class FieldReader {
     if (value.kind === 'number' && Number.isInteger(value.value) && value.value >= least && value.value <= most) {
       return value.value;
     }
-    return this.fault('VS105', value.at, `\`${name}\` must be a whole number from ${least} to ${most}`);
+    const help = `write a number from ${least} to ${most}`;
+    return this.fault('VS105', value.at, `\`${name}\` must be a whole number from ${least} to ${most}`, help);
   }
 
   /** Bytes. */
@@ -125,14 +126,15 @@ export class FieldReader {
     if (text === undefined) return undefined;
     const found = words.find((word) => word === text);
     if (found !== undefined) return found;
-    const meant = nearest(text, words);
-    const help = meant === undefined ? `write one of: ${words.join(', ')}` : `did you mean \`${meant}\`?`;
+    const help = meantHelp(text, words, 'write one of');
     return this.fault('VS105', value.at, `\`${text}\` is not a ${what} that Virtsec knows`, help);
   }
 
   name(name: string, at: Range, what: string): void {
     if (NAME.test(name)) return;
-    const help = 'a name is 1 to 31 small letters, digits and dashes, and starts with a letter';
+    const odd = oddCharacter(name);
+    const rule = 'a name is 1 to 31 small letters, digits and dashes, and starts with a letter';
+    const help = odd === undefined ? rule : `${odd}; ${rule}`;
     this.fault('VS106', at, `\`${name}\` cannot name ${what}`, help);
   }
 }

@@ -128,7 +128,8 @@ test('the nearest name is meant, and a far one is not', () => {
   assert.equal(nearest('memroy', ['memory', 'harts']), 'memory');
   assert.equal(nearest('RUN', ['run', 'image']), 'run');
   assert.equal(nearest('wires', ['memory', 'harts']), undefined);
-  assert.equal(nearest('a', ['b']), 'b');
+  assert.equal(nearest('ab', ['cb']), 'cb');
+  assert.equal(nearest('a', ['b']), undefined);
 });
 
 test('what is wrong with the form of replicas is told once', () => {

@@ -27,11 +27,21 @@ export interface Fault {
 /** UTF-16 units of a line that a message shows. */
 const MAX_LINE = 160;
 
+/** Characters of a quoted word that a message shows. */
+const MAX_WORD = 80;
+
+/** Controls; what turns the direction of writing round, or is not seen at all; spaces and line ends that are not ASCII. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]|\p{Cf}|(?! )\p{Zs}|\p{Zl}|\p{Zp}/gu;
 
 /** A text that others wrote, as it may be shown on a terminal: what would act on it is a replacement character. */
 export const harmless = (text: string): string => text.replaceAll(CONTROL, '\ufffd');
+
+/** A sentence with its longest quoted words cut. */
+const shortened = (sentence: string): string =>
+  sentence.replace(/`([^`]+)`/g, (whole, word: string) =>
+    word.length <= MAX_WORD ? whole : `\`${word.slice(0, MAX_WORD)}…\``,
+  );
 
 export class Source {
   readonly name: string;
@@ -75,7 +85,7 @@ export class Source {
     const carets = Math.max(1, Math.min(fault.at.end - fault.at.start, cut + shown.length - column + 1));
     const gutter = String(line);
     const lines = [
-      `${this.name}:${line}:${column}: error[${fault.code}]: ${fault.sentence}`,
+      `${this.name}:${line}:${column}: error[${fault.code}]: ${shortened(fault.sentence)}`,
       ` ${gutter} | ${before}${shown}${cut + shown.length < text.length ? '…' : ''}`,
       ` ${' '.repeat(gutter.length)} | ${' '.repeat(column - 1 - cut + before.length)}${'^'.repeat(carets)}`,
     ];

@@ -46,6 +46,9 @@ export function countingForm({ partitions }: Description): Partition['form'] | u
   return (['guest', 'app'] as const).find((form) => partitions.some((one) => one.form === form && !isOperator(one)));
 }
 
+/** Applications of Virtsec's own, `virtsec/NAME`, that a description may name; which of them this kernel runs, VS104 says. */
+export const OWN_APPLICATIONS: readonly string[] = ['firewall', 'mail-parser', 'operator'];
+
 /** It has no process: it stands for whoever manages the system from outside, and the kernel makes its calls for it. */
 export const isOperator = ({ form, what }: Partition): boolean => form === 'app' && what === 'virtsec/operator';
 

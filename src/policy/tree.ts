@@ -1,8 +1,8 @@
 // YAML or JSON text -> a tree of values with their places. The only file that knows the YAML parser.
 //
-// VS001: The text is YAML 1.2 or JSON, one document.
+// VS001: The text is YAML 1.2 or JSON, in UTF-8, one document.
 // VS002: Every value stands where it is used and once: no anchors, aliases, tags or second keys, and keys are words.
-import { isAlias, isMap, isScalar, isSeq, parseDocument, type Node } from 'yaml';
+import { type ErrorCode, type Node, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Fault, Range, Source } from './source.ts';
 
 export interface Field {
@@ -31,8 +31,30 @@ export const KIND_NAMES: Readonly<Record<Tree['kind'], string>> = {
 
 const MAX_DEPTH = 16;
 
+/** What to write instead, by the code of the parser's error. */
+const HELP: Partial<Record<ErrorCode, string>> = {
+  TAB_AS_INDENT: 'indent with spaces',
+  MULTIPLE_DOCS: 'remove the line `---` and what follows it',
+  BLOCK_AS_IMPLICIT_KEY: 'put text in quotes that holds `: `',
+  BAD_SCALAR_START: 'put text in quotes that begins with this character',
+  BAD_DQ_ESCAPE: "write the text in '...', which knows no escapes",
+  MISSING_CHAR: 'close what is open: `{` with `}`, `[` with `]`, a quote with the same quote',
+  BAD_INDENT: 'close what is open (`{` with `}`, `[` with `]`), and indent what belongs together alike',
+  RESOURCE_EXHAUSTION: `at most ${MAX_DEPTH} levels are read`,
+};
+const USUAL_HELP = 'see the description in `virtsec new hello` for how it is written';
+
+/** What decoders make of bytes that are no UTF-8. */
+const NOT_UTF8 = '\ufffd';
+
 /** Reads the whole text. On a fault the tree is undefined or lacks the faulty part. */
 export function parseTree(source: Source, faults: Fault[]): Tree | undefined {
+  const broken = source.text.indexOf(NOT_UTF8);
+  if (broken >= 0) {
+    const sentence = 'this is not text in UTF-8';
+    faults.push({ code: 'VS001', at: { start: broken, end: broken + 1 }, sentence, help: 'save the file as UTF-8' });
+    return undefined;
+  }
   const document = parseDocument(source.text, {
     prettyErrors: false,
     uniqueKeys: false, // we look ourselves: our message shows the second key
@@ -43,12 +65,18 @@ export function parseTree(source: Source, faults: Fault[]): Tree | undefined {
   // The first error says it: the others mostly follow from it.
   const [error] = document.errors;
   if (error !== undefined) {
-    const [start, end] = error.pos.map((offset) => Math.min(offset, source.text.length));
+    const [place, end] = error.pos.map((offset) => Math.min(offset, source.text.length));
+    const isDeep = /call stack/.test(error.message);
     const reason =
       error.code === 'MULTIPLE_DOCS'
         ? 'a description is one document'
-        : error.message.replace(/\.$/, '').replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
-    faults.push({ code: 'VS001', at: { start, end }, sentence: `this is not YAML: ${reason}` });
+        : isDeep
+          ? 'it is nested too deeply'
+          : error.message.replace(/\.$/, '').replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
+    const help = HELP[isDeep ? 'RESOURCE_EXHAUSTION' : error.code] ?? USUAL_HELP;
+    // How far the parser came before its stack was full is chance: the line is what can be told.
+    const start = isDeep ? source.text.lastIndexOf('\n', place) + 1 : place;
+    faults.push({ code: 'VS001', at: { start, end }, sentence: `this is not YAML: ${reason}`, help });
     return undefined;
   }
   const whole = { start: 0, end: 0 };

@@ -50,7 +50,11 @@ export interface Analysis {
 
 export interface Finding {
   readonly code: string;
+  /** FILE:LINE. */
   readonly place: string;
+  /** From 1; columns count UTF-16 units. */
+  readonly line: number;
+  readonly column: number;
   readonly sentence: string;
   readonly path: readonly { place: string; sentence: string }[];
   readonly help?: string;
@@ -78,6 +82,7 @@ export const findings = (source: Source, faults: readonly Fault[]): Finding[] =>
   faults.map(({ code, at, sentence, path = [], help }) => ({
     code,
     place: source.place(at),
+    ...source.position(at.start),
     sentence,
     path: path.map((hop) => ({ place: source.place(hop.at), sentence: hop.sentence })),
     ...(help === undefined ? {} : { help }),

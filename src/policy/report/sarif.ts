@@ -3,7 +3,6 @@ import type { Fault, Range, Source } from '../source.ts';
 
 const INFORMATION = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
 
-/** `rules`: the sentence of each message number that the log may name. */
 export function sarifLog(
   source: Source,
   faults: readonly Fault[],

@@ -16,12 +16,13 @@ function firstBeyond(
   most: number,
   needs: (channel: Channel) => number,
   sentence: (needed: number) => string,
+  help: string,
 ): Fault[] {
   let sum = 0;
   const first = channels.find((channel) => (sum += needs(channel)) > most);
   if (first === undefined) return [];
   const all = channels.reduce((sum, channel) => sum + needs(channel), 0);
-  return [{ code, at: first.at['name'], sentence: sentence(all) }];
+  return [{ code, at: first.at['name'], sentence: sentence(all), help }];
 }
 
 /** VS242: A partition has room for 32 handles: its ends of channels that are no streams, and the partitions that it may manage. */
@@ -34,7 +35,8 @@ export function handlesFit(description: Description): Fault[] {
     const count = ends.length + may.manage.length;
     if (count <= MAX_HANDLES) return [];
     const sentence = `\`${name}\` would need ${count} handles for its channels and those that it may manage, and has places for ${MAX_HANDLES}`;
-    return [{ code: 'VS242', at: at['may.manage'] ?? at['name'], sentence }];
+    const help = 'remove a channel, or let another partition manage some of them';
+    return [{ code: 'VS242', at: at['may.manage'] ?? at['name'], sentence, help }];
   });
 }
 
@@ -61,6 +63,7 @@ export function messagesFit({ channels }: Description): Fault[] {
     SLOTS,
     ({ kind, depth = 0 }) => (kind === 'queuing' ? depth : kind === 'call' ? 2 : 0),
     (needed) => `with this channel the system needs places for more messages than ${SLOTS}, and for ${needed} in all`,
+    'give queues less `depth`',
   );
 }
 
@@ -73,6 +76,7 @@ export function samplesFit({ channels }: Description): Fault[] {
     ({ kind }) => Number(kind === 'sampling'),
     (needed) =>
       `this is sampling channel ${MAX_SAMPLES + 1} of ${needed}: the kernel's table has ${MAX_SAMPLES} places`,
+    'remove a channel, or let one of them carry several values',
   );
 }
 
@@ -84,6 +88,7 @@ export function portsFit({ channels }: Description): Fault[] {
     MAX_PORTS,
     ({ kind }) => Number(kind === 'queuing' || kind === 'call'),
     (needed) => `this is queue or call ${MAX_PORTS + 1} of ${needed}: the kernel's table has ${MAX_PORTS} places`,
+    'remove a channel',
   );
 }
 

@@ -105,7 +105,7 @@ export function fewChannels(description: Description): Fault[] {
     const first = channelsOf(description, partition.name)[MAX_CHANNELS];
     if (first === undefined) return [];
     const sentence = `this is channel ${MAX_CHANNELS + 1} of partition \`${partition.name}\`, which has places for ${MAX_CHANNELS}`;
-    return [{ code: 'VS211', at: first.at['name'], sentence }];
+    return [{ code: 'VS211', at: first.at['name'], sentence, help: 'remove a channel, or put a partition between' }];
   });
 }
 
@@ -182,7 +182,7 @@ export function streamsFit({ channels }: Description): Fault[] {
   const first = streams[MAX_STREAMS / 2];
   if (first === undefined) return [];
   const sentence = `this is stream ${MAX_STREAMS / 2 + 1} of ${streams.length}: the kernel's table has ${MAX_STREAMS / 2} places`;
-  return [{ code: 'VS222', at: first.at['name'], sentence }];
+  return [{ code: 'VS222', at: first.at['name'], sentence, help: 'remove a stream, or make it a queuing channel' }];
 }
 
 /** VS224: No chain of calls leads back to where it began: each partition would wait for the next. */

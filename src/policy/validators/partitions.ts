@@ -2,7 +2,7 @@
 import { MAX_PARTITIONS } from '../../kernel/plan.ts';
 import { channelsOf, type Description, type Partition } from '../description.ts';
 import type { Fault } from '../source.ts';
-import { isOperator } from '../tables.ts';
+import { OWN_APPLICATIONS, isOperator } from '../tables.ts';
 import { type Host, namesHelp, repeated } from './validator.ts';
 
 /** One of each form: replicas share their text, and a fault in it is told once. */
@@ -31,7 +31,9 @@ export function somethingRuns(description: Description): Fault[] {
 export function fitsTable({ partitions }: Description): Fault[] {
   if (partitions.length <= MAX_PARTITIONS) return [];
   const sentence = `this is partition ${MAX_PARTITIONS + 1} of ${partitions.length}: the kernel's table has ${MAX_PARTITIONS} places`;
-  return [{ code: 'VS208', at: partitions[MAX_PARTITIONS].at['name'], sentence }];
+  return [
+    { code: 'VS208', at: partitions[MAX_PARTITIONS].at['name'], sentence, help: 'remove a partition, or replicas' },
+  ];
 }
 
 /** VS209: The files that a guest names exist and can be read; its firmware may also be the name of an image. */
@@ -72,7 +74,13 @@ export function imagesExist(description: Description, host: Host): Fault[] {
 export function appsExist(description: Description, host: Host): Fault[] {
   return forms(description).flatMap((partition): Fault[] => {
     const path = partition.form === 'app' ? partition.what : undefined;
-    if (path === undefined || /^virtsec\/[a-z-]+$/.test(path) || host.fileExists(path)) return [];
+    if (path === undefined || host.fileExists(path)) return [];
+    const own = OWN_APPLICATIONS.map((name) => `virtsec/${name}`);
+    if (own.includes(path)) return [];
+    if (path.startsWith('virtsec/')) {
+      const sentence = `\`${path}\` is not an application of Virtsec`;
+      return [{ code: 'VS212', at: partition.at['app'], sentence, help: namesHelp(path, own, 'applications') }];
+    }
     return [
       {
         code: 'VS212',

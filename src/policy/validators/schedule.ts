@@ -166,7 +166,7 @@ export function windowsFitTable({ modes }: Description): Fault[] {
   const total = all.reduce((sum, { mode, windows }) => sum + windowsInTable(windows, mode.frame), 0);
   const at = first.windows.at(-1)?.at ?? first.mode.at['cores'];
   const sentence = `the schedule has ${total} windows, idle times among them: the kernel's table has ${MAX_WINDOWS} places`;
-  return [{ code: 'VS311', at, sentence }];
+  return [{ code: 'VS311', at, sentence, help: 'join windows, or remove a mode' }];
 }
 
 /** VS312: A schedule has at most 8 modes. */
@@ -174,7 +174,7 @@ export function modesFitTable({ modes }: Description): Fault[] {
   const first = modes[MAX_MODES];
   if (first === undefined) return [];
   const sentence = `this is mode ${MAX_MODES + 1} of ${modes.length}: the kernel's table has ${MAX_MODES} places`;
-  return [{ code: 'VS312', at: first.at['name'], sentence }];
+  return [{ code: 'VS312', at: first.at['name'], sentence, help: 'remove a mode' }];
 }
 
 /** VS313: A frame is a multiple of 10us, like the times of its windows. */

@@ -1,6 +1,6 @@
 // The form of a rule: one function = one rule, its number and its sentence above it, from which docs/messages.md is made.
 import type { Description } from '../description.ts';
-import { nearest } from '../nearest.ts';
+import { meantHelp } from '../nearest.ts';
 import type { Fault } from '../source.ts';
 
 /** What validators may ask of the host: given by the caller, so that policy itself opens nothing. */
@@ -22,9 +22,7 @@ export type Validator = (description: Description, host: Host) => Iterable<Fault
 
 /** The help for a wrong name: the one that is meant, or all that would do. */
 export function namesHelp(wrong: string, names: readonly string[], what: string): string {
-  const meant = nearest(wrong, names);
-  if (meant !== undefined) return `did you mean \`${meant}\`?`;
-  return names.length === 0 ? `there are no ${what}` : `${what}: ${names.join(', ')}`;
+  return names.length === 0 ? `there are no ${what}` : meantHelp(wrong, names, what);
 }
 
 /** One entry for each value that stands more than once: the later ones, with the first that they repeat. */
