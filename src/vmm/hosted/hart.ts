@@ -69,7 +69,7 @@ const INSTRUCTIONS_PER_TICK = 30;
 const OUTPUT_BATCH = 256;
 const CONSOLE_RETRY_MS = 5;
 /** Garbage is collected when so long nothing was translated, and no timer of the board is due soon: it takes some 50 ms. */
-const COLLECT_MS = 5000;
+const COLLECT_MS = 3000;
 const COLLECT_TICKS = 1_000_000;
 
 const SSIP = 1;
