@@ -2,6 +2,8 @@
 
 export const FRAME_MS = 50;
 export const WINDOW_MS = 20;
+/** Who looks at the clock without end was not running for so long, if it is longer. */
+export const PAUSE_MS = 0.05;
 /** Percent of the time: what the plan gives. */
 export const SHARE = (100 * WINDOW_MS) / FRAME_MS;
 

@@ -2,6 +2,7 @@
 // can make the pages of its streams writable.
 import { fstatSync } from 'node:fs';
 import { startPartition } from '../../src/sdk/index.ts';
+import { CALLS } from '../../src/kernel/hosted/call-numbers.ts';
 import { systemCall } from '../../src/kernel/hosted/linux.ts';
 
 const partition = await startPartition();
@@ -24,7 +25,7 @@ if (shared.transport === 'memory') {
   for (const [i, ring] of shared.rings.entries()) {
     const { name, direction } = partition.start.streams[i];
     for (const page of ['data', 'progress'] as const) {
-      partition.log(`${name} ${direction} ${page}: ${systemCall('mprotect', ring[page], 4096, READ_WRITE)}`);
+      partition.log(`${name} ${direction} ${page}: ${systemCall(CALLS.mprotect, ring[page], 4096, READ_WRITE)}`);
     }
   }
 }

@@ -96,7 +96,7 @@ const ATTEMPTS: Readonly<Record<string, (order: Order) => Said | Promise<Said>>>
   'io-uring': () => said(systemCall('io_uring_setup', 1, nothing)),
   'write-incoming'() {
     const ring = rings[streams.findIndex(({ direction }) => direction === 'in')];
-    return said(systemCall('mprotect', ring.data, PAGE, PROT_READ_WRITE));
+    return said(systemCall(CALLS.mprotect, ring.data, PAGE, PROT_READ_WRITE));
   },
   'map-again'() {
     const map = (descriptor: number): number => systemCall('mmap', 0, PAGE, PROT_READ_WRITE, MAP_SHARED, descriptor, 0);

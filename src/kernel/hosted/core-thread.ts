@@ -5,17 +5,7 @@ import { availableParallelism } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import * as abi from '../call-page.ts';
 import { bootPlan, hasWindows } from './boot-plan.ts';
-import {
-  FutexSet,
-  SIGCONT,
-  SIGSTOP,
-  addressOf,
-  futexWake,
-  memoryAt,
-  systemCall,
-  writeByte,
-  yieldProcessor,
-} from './linux.ts';
+import * as linux from './linux.ts';
 import { Patience } from './patience.ts';
 import { NOBODY, Supervisor, isBounded } from './supervisor.ts';
 import type { CoreEvent, Mechanism } from './supervisor.ts';
@@ -81,18 +71,15 @@ function openClock(): () => number {
 function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   const { k, tick } = bootPlan(data.words);
   const n = k.np;
-  const pages = data.pages.map((at) => new Int32Array(memoryAt(at, abi.CALL_PAGE_BYTES)));
-  const texts = data.pages.map(
-    (at) => new Uint8Array(memoryAt(at, abi.CALL_PAGE_BYTES), abi.W_TEXT * 4, abi.TEXT_BYTES),
-  );
+  const pages = data.pages.map((at) => new Int32Array(linux.memoryAt(at, abi.CALL_PAGE_BYTES)));
   const wakeAddress = data.pages.map((at) => at + BigInt(abi.W_WAKE * 4));
   const answeredAddress = data.pages.map((at) => at + BigInt(abi.W_ANSWERED * 4));
   const wakePipes = new Int32Array(n).fill(-1);
   /** By partition: the number of its process. */
   const attached = new Int32Array(n).fill(NOBODY);
-  const bell = new Int32Array(memoryAt(data.bell, 4));
+  const bell = new Int32Array(linux.memoryAt(data.bell, 4));
   const byte = new Uint8Array([1]);
-  const byteAddress = addressOf(byte);
+  const byteAddress = linux.addressOf(byte);
   const decoder = new TextDecoder();
 
   /** Doorbell values served. */
@@ -101,8 +88,8 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   let bellSeen = 0;
   // A word that nobody ever rings, in the place of a doorbell that is not looked at.
   const quiet = new Int32Array(1);
-  const quietAddress = addressOf(quiet);
-  const places = new FutexSet([...data.pages.map(() => quietAddress), data.bell]);
+  const quietAddress = linux.addressOf(quiet);
+  const places = new linux.FutexSet([...data.pages.map(() => quietAddress), data.bell]);
   /** By partition: its page says that this thread is awake. That of who has called since this thread last slept, so that nobody else learns of it. */
   const awake = new Uint8Array(n);
 
@@ -113,9 +100,8 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
     },
     readText(p, bytes) {
       // Copied before it is decoded: the partition may go on writing.
-      const copy = new Uint8Array(Math.max(0, Math.min(bytes, abi.TEXT_BYTES)));
-      copy.set(texts[p].subarray(0, copy.length));
-      return decoder.decode(copy);
+      const length = Math.max(0, Math.min(bytes, abi.TEXT_BYTES));
+      return decoder.decode(new Uint8Array(pages[p].buffer, abi.W_TEXT * 4, length).slice());
     },
     answer(p, result, out, count) {
       const page = pages[p];
@@ -123,7 +109,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       page[abi.W_OUT_COUNT] = count;
       Atomics.store(page, abi.W_RESULT, result);
       Atomics.store(page, abi.W_ANSWERED, seen[p]);
-      if (Atomics.load(page, abi.W_SLEEPS) !== 0) futexWake(answeredAddress[p], 64);
+      if (Atomics.load(page, abi.W_SLEEPS) !== 0) linux.futexWake(answeredAddress[p], 64);
     },
     listen(p, on) {
       listening[p] = on ? 1 : 0;
@@ -135,16 +121,16 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       if (news !== 0) Atomics.or(page, abi.W_STREAM_NEWS, news);
       Atomics.store(page, abi.W_PEER_DEAD, dead);
       const before = Atomics.add(page, abi.W_WAKE, 1);
-      if (Atomics.load(page, abi.W_SLEEPERS) !== 0) futexWake(wakeAddress[p], 64);
+      if (Atomics.load(page, abi.W_SLEEPERS) !== 0) linux.futexWake(wakeAddress[p], 64);
       // Else a byte is under way; a full pipe (EAGAIN) has bytes enough.
-      if (Atomics.load(page, abi.W_HEARD) === before) writeByte(wakePipes[p], byteAddress);
+      if (Atomics.load(page, abi.W_HEARD) === before) linux.writeByte(wakePipes[p], byteAddress);
     },
     tellEnd(p) {
       Atomics.store(pages[p], abi.W_STOPPING, 1);
     },
     switchWindow(from, to, at, missed) {
-      if (from >= 0 && !supervisor.isIn(from)) signalThreads(from, SIGSTOP);
-      if (to >= 0) signalThreads(to, SIGCONT);
+      if (from >= 0 && !supervisor.isIn(from)) signalThreads(from, linux.SIGSTOP);
+      if (to >= 0) signalThreads(to, linux.SIGCONT);
       lateness.add(now() - at);
       if (missed && from >= 0) lateness.miss();
     },
@@ -167,14 +153,14 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
   let hasServed = false;
   let reportAt = 0;
   /** By partition: pidfds of its threads. */
-  const threads: (readonly number[])[] = data.pages.map(() => []);
+  const threads: (readonly bigint[])[] = data.pages.map(() => []);
   const supervisor = new Supervisor(k, tick, now(), mechanism);
 
   /** A stopped thread is continued with all others of its process, so one is enough. */
   function signalThreads(p: number, signal: number): void {
     for (const thread of threads[p]) {
-      systemCall('pidfd_send_signal', thread, signal, 0, 0);
-      if (signal === SIGCONT) break;
+      linux.sendSignal(thread, signal);
+      if (signal === linux.SIGCONT) break;
     }
   }
 
@@ -211,7 +197,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
         patience.found();
         return true;
       }
-      yieldProcessor();
+      linux.yieldProcessor();
     }
     return false;
   }
@@ -228,8 +214,8 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       case 'load':
         // It may have died meanwhile, and another one be in its place.
         if (attached[request.partition] !== request.process) break;
-        threads[request.partition] = request.threads;
-        if (!supervisor.isIn(request.partition)) signalThreads(request.partition, SIGSTOP);
+        threads[request.partition] = request.threads.map(BigInt);
+        if (!supervisor.isIn(request.partition)) signalThreads(request.partition, linux.SIGSTOP);
         supervisor.load(request.partition);
         break;
       case 'died':

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { test } from 'node:test';
+import { CALLS } from './call-numbers.ts';
 import {
   EAGAIN,
   FutexSet,
@@ -33,7 +34,7 @@ test('without node:ffi the reason is told', () => {
 });
 
 test('results and errors of calls', { skip }, () => {
-  assert.equal(systemCall('getpid'), process.pid);
+  assert.equal(systemCall(CALLS.getpid), process.pid);
   assert.equal(systemCall('close', 9999), -9); // EBADF
   assert.throws(
     () => must('close', 9999),
@@ -68,7 +69,7 @@ test('a sealed memory keeps its writer and gets no other; a read-only mapping st
   addSeals(fd, SEAL.futureWrite | SEAL.seal);
   writer[0] = 1;
   assert.equal(new Int32Array(memoryAt(reader, 4096))[0], 1);
-  assert.equal(systemCall('mprotect', reader, 4096, READ_WRITE), EACCES);
+  assert.equal(systemCall(CALLS.mprotect, reader, 4096, READ_WRITE), EACCES);
   assert.throws(() => mapMemory(fd, 4096, 'write'), SystemCallError);
   const again = openSync(`/proc/self/fd/${readOnly}`, 'r+'); // read-write again, past its mode
   assert.throws(() => mapMemory(again, 4096, 'write'), SystemCallError);

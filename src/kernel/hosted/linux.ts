@@ -15,11 +15,9 @@ const NUMBERS = {
   write: [1, 64],
   close: [3, 57],
   mmap: [9, 222],
-  mprotect: [10, 226],
   capset: [126, 91],
   rt_sigaction: [13, 134],
   sched_yield: [24, 124],
-  getpid: [39, 172],
   fcntl: [72, 25],
   ftruncate: [77, 46],
   getppid: [110, 173],
@@ -225,6 +223,7 @@ const FUTEX = callNumber('futex') ?? 0;
 const FUTEX_WAITV = callNumber('futex_waitv') ?? 0;
 const WRITE = callNumber('write') ?? 0;
 const SCHED_YIELD = callNumber('sched_yield') ?? 0;
+const PIDFD_SEND_SIGNAL = callNumber('pidfd_send_signal') ?? 0;
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 const CLOCK_MONOTONIC = 1;
@@ -306,12 +305,15 @@ export const SIGSTOP = 19;
 /** prctl options (linux/prctl.h) */
 export const PR = {
   setPdeathsig: 1,
-  getDumpable: 3,
   setDumpable: 4,
   setNoNewPrivs: 38,
-  getNoNewPrivs: 39,
   setTimerSlack: 29,
 };
+
+/** A signal to whom a pidfd names. Does not allocate. */
+export function sendSignal(pidfd: bigint, signal: number): void {
+  thread().wait(PIDFD_SEND_SIGNAL, pidfd, signal, 0, 0n, 0, 0);
+}
 
 /** This process dies when the thread that started it does. False: it has died already (the parent is not `parent`). */
 export function dieWithParent(parent: number): boolean {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { openSync, readSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
+import { CALLS } from './call-numbers.ts';
 import { closeDescriptor, createMemory, mapMemory, memoryAt, systemCall, whyNoFfi } from './linux.ts';
 import { RingMemory } from './ring-memory.ts';
 
@@ -16,13 +17,13 @@ test(
   () => {
     const memory = createMemory('test', 4096);
     const readOnly = reopen(memory, 'r');
-    assert.equal(systemCall('mprotect', mapMemory(readOnly, 4096, 'read'), 4096, READ_WRITE), EACCES);
+    assert.equal(systemCall(CALLS.mprotect, mapMemory(readOnly, 4096, 'read'), 4096, READ_WRITE), EACCES);
     assert.throws(() => mapMemory(readOnly, 4096, 'write'));
-    assert.equal(systemCall('mprotect', mapMemory(memory, 4096, 'read'), 4096, READ_WRITE), 0);
+    assert.equal(systemCall(CALLS.mprotect, mapMemory(memory, 4096, 'read'), 4096, READ_WRITE), 0);
     // And with the descriptor closed, the mapping is all that is left.
     const at = mapMemory(readOnly, 4096, 'read');
     closeDescriptor(readOnly);
-    assert.equal(systemCall('mprotect', at, 4096, READ_WRITE), EACCES);
+    assert.equal(systemCall(CALLS.mprotect, at, 4096, READ_WRITE), EACCES);
   },
 );
 
@@ -32,7 +33,7 @@ test(
   () => {
     const readOnly = reopen(createMemory('test', 4096), 'r');
     const writable = reopen(readOnly, 'r+');
-    assert.equal(systemCall('mprotect', mapMemory(writable, 4096, 'read'), 4096, READ_WRITE), 0);
+    assert.equal(systemCall(CALLS.mprotect, mapMemory(writable, 4096, 'read'), 4096, READ_WRITE), 0);
   },
 );
 
@@ -47,7 +48,7 @@ for (const isRestartable of [false, true]) {
       ring.seal();
       if (isRestartable) assert.ok(mapMemory(reopen(kept, 'r+'), 8192, 'write') > 0n);
       else assert.throws(() => mapMemory(reopen(kept, 'r+'), 8192, 'write'), /errno 1$/);
-      assert.equal(systemCall('mprotect', mapMemory(kept, 8192, 'read'), 4096, READ_WRITE), EACCES);
+      assert.equal(systemCall(CALLS.mprotect, mapMemory(kept, 8192, 'read'), 4096, READ_WRITE), EACCES);
     },
   );
 }
