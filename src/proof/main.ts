@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { boundOf } from './bound.ts';
 import { cover } from './explore.ts';
 import { FOLDER, MANIFEST, ROOT, agreedProgram, built, sha256, sources } from './manifest.ts';
-import { proveOnMetal } from './metal/main.ts';
+import { Progress } from './progress.ts';
 import { questionsOf } from './prove.ts';
 import { solver } from './solver.ts';
 import { load, tell } from './story.ts';
@@ -58,6 +58,9 @@ function table(outcomes: readonly Outcome[]): string {
 /** Counterexamples that are told, at most; rather those of the last of these theorems. */
 const STORIES = 4;
 const TOLD = ['SPEC-SAFE', 'FSPEC', 'FRAME', 'WINDOW', 'INV', 'WSC', 'OC', 'LR'];
+
+/** Between two lines that say how far it is. */
+const LINE_EVERY = 10_000;
 
 /** Random runs that COVER looks at. */
 const RUNS = 2000;
@@ -123,25 +126,33 @@ async function main(): Promise<number> {
     dump: given.dump,
   };
   const outcomes: Outcome[] = [];
-  await proveAll(questions, job, Number(given.jobs), (outcome) => {
+  const progress = new Progress(questions, job.cache, solvers);
+  const told = setInterval(() => {
+    console.error(progress.line());
+    progress.save();
+  }, LINE_EVERY);
+  await proveAll(progress.questions, job, Number(given.jobs), (outcome) => {
     outcomes.push(outcome);
+    progress.done(outcome);
     const { theorem, action, failed, milliseconds, solving } = outcome;
     if (given.verbose) {
       const times = [milliseconds, solving].map((x) => x.toFixed(0)).join(' ');
       console.log(`${theorem.name} ${action?.name ?? ''} ${times} ${failed.join('; ')}`);
     }
   });
+  clearInterval(told);
+  progress.save();
   // In the order of the theorems, not in that in which the workers finished.
   outcomes.sort((a, b) => position(questions, a) - position(questions, b));
   const unproved = outcomes.filter((o) => o.failed.length > 0);
   if (unproved.length > 0 && !given['no-story']) {
     const solve = await solver(solvers[0] ?? 'wasm', seconds);
-    const told = unproved
+    const worst = unproved
       .toSorted((a, b) => TOLD.indexOf(a.theorem.name) - TOLD.indexOf(b.theorem.name))
       .slice(-STORIES);
-    for (const outcome of told) console.log(await tell(program, texts, outcome, solve));
-    if (told.length < unproved.length) {
-      console.log(`${unproved.length - told.length} more are not proved; --only and --actions tell of one`);
+    for (const outcome of worst) console.log(await tell(program, texts, outcome, solve));
+    if (worst.length < unproved.length) {
+      console.log(`${unproved.length - worst.length} more are not proved; --only and --actions tell of one`);
     }
   }
   console.log(table(outcomes));
@@ -167,6 +178,8 @@ process.removeAllListeners('warning');
 // The threads of Z3 never end by themselves.
 process.exit(
   given.metal
-    ? await proveOnMetal(given.solver.split(',') as SolverName[], Number(given.seconds), !given['no-cache'])
+    ? await (
+        await import('./metal/main.ts')
+      ).proveOnMetal(given.solver.split(',') as SolverName[], Number(given.seconds), !given['no-cache'])
     : await main(),
 );

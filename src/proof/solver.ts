@@ -57,6 +57,7 @@ async function wasm(usual: number): Promise<Solve> {
   return async (assertions, asked = [], seconds = usual) => {
     const from = performance.now();
     const configuration = Z3.mk_config();
+    // Seconds of the clock on the wall: unlike a process of its own, it has no clock of its own.
     Z3.set_param_value(configuration, 'timeout', String(seconds * 1000));
     const context = Z3.mk_context(configuration);
     Z3.del_config(configuration);
