@@ -36,6 +36,7 @@ export class Plans {
   readonly #good: Words[] = [];
   readonly #bodies: ReadonlyMap<string, string>;
   readonly #hostile = new Map<string, Hostile[]>();
+  readonly #learnt = new Map<string, Words[]>();
   constructor(program: Program, core: string, checked: CheckedCode, desk: Desk) {
     this.#program = program;
     this.#checked = checked;
@@ -139,7 +140,7 @@ export class Plans {
   refuted(fn: string): string | undefined {
     const desk = this.#desk;
     for (const words of this.#good) {
-      const said = this.#boots(desk.load(words));
+      const said = this.boots(desk.load(words));
       if (typeof said === 'string') return said;
       if (!said) return 'COVER boot';
     }
@@ -149,7 +150,7 @@ export class Plans {
       // First what has refuted others.
       const order = list.toSorted((a, b) => Number(b.breach != null) - Number(a.breach != null));
       for (const hostile of order) {
-        const said = this.#boots(desk.load(hostile.words));
+        const said = this.boots(desk.load(hostile.words));
         if (typeof said === 'string') return said;
         if (!said || hostile.by === undefined || hostile.breach === null) continue;
         if (hostile.breach === undefined && searched >= SEARCHED) continue;
@@ -162,8 +163,20 @@ export class Plans {
     }
     return undefined;
   }
+  /** Plans that a solver has found for a mutant of this function are tried on its others. */
+  learn(fn: string, k: Kernel): void {
+    this.#learnt.set(fn, [this.#desk.words(k, true), ...(this.#learnt.get(fn) ?? [])]);
+  }
+  /** As `refuted`, in these plans alone. */
+  refutedByLearnt(fn: string): string | undefined {
+    for (const words of this.#learnt.get(fn) ?? []) {
+      const said = this.boots(this.#desk.load(words));
+      if (typeof said === 'string') return said;
+    }
+    return undefined;
+  }
   /** Whether boot accepts the plan; a theorem of boot, if that is false. */
-  #boots(k: Kernel): boolean | string {
+  boots(k: Kernel): boolean | string {
     const checked = this.#checked;
     let effects: Effects;
     try {

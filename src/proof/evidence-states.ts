@@ -272,3 +272,27 @@ export function breaches(
   if (domains.some((u) => flow(u) && isFalse(WSC, u, other([caller, u]) ?? k))) found.push('WSC');
   return found;
 }
+/** Whether this theorem is false of these states, as a solver has found them: replayed on the code. */
+export function isBreached(
+  program: Program,
+  checked: CheckedCode,
+  outcome: { readonly theorem: Theorem; readonly action: Action },
+  unknowns: ReadonlyMap<string, number>,
+  s: Kernel,
+  t: Kernel,
+): boolean {
+  const replay = new Replay(checked.code, program, outcome, unknowns, s, t);
+  try {
+    if (outcome.theorem.name !== 'SAFE') return replay.violation() !== undefined;
+    if (!replay.isGenuine()) return false;
+  } catch (error) {
+    if (error instanceof Unsafe) return false;
+    throw error;
+  }
+  try {
+    replay.run(s);
+    return false;
+  } catch (error) {
+    return error instanceof Unsafe;
+  }
+}

@@ -142,10 +142,11 @@ async function mutation(): Promise<string[]> {
     for (const mutant of open) {
       if (isOver()) break;
       const fate = judge.seen(mutant);
-      if (fate === undefined) left.push(mutant);
-      else judged(mutant, fate);
+      if (fate !== undefined) judged(mutant, fate);
+      else if (given['no-solver']) judged(mutant, 'open');
+      else left.push(mutant);
     }
-    for (const mutant of given['no-solver'] ? [] : left) {
+    for (const mutant of left) {
       if (isOver()) break;
       judged(mutant, await judge.asked(mutant));
     }

@@ -3,7 +3,7 @@
 import { parseSync } from 'oxc-parser';
 import { CheckedCode } from './evidence-code.ts';
 import { Plans } from './evidence-plans.ts';
-import { Desk, States } from './evidence-states.ts';
+import { Desk, States, isBreached } from './evidence-states.ts';
 import { OutsideLanguage } from './language.ts';
 import { lower } from './lower.ts';
 import { fingerprint } from './manifest.ts';
@@ -12,9 +12,11 @@ import { NO_ANSWER, proveOne } from './prove.ts';
 import { Setting, actionsOf, argumentsOf, assumeOther, isPlan } from './setting.ts';
 import { Execution } from './execute.ts';
 import { State } from './state.ts';
+import { findModel, stateOf } from './story.ts';
 import { FALSE, eq, forgetTerms, implies, wordVar } from './term.ts';
 import { THEOREMS, subjectsOf } from './theorems.ts';
 import type { Program } from './language.ts';
+import type { Outcome } from './prove.ts';
 import type { ParsedFile, RawNode } from './lower.ts';
 import type { Sources } from './parse.ts';
 import type { Action } from './setting.ts';
@@ -31,7 +33,7 @@ export interface Mutant {
 }
 /** How a survivor is named: the same after unrelated changes of the file. */
 export const nameOf = ({ fn, from, to }: Mutant): string =>
-  `${fn}: ${from.replaceAll(/\s+/g, ' ')} -> ${to.replaceAll(/\s+/g, ' ') || 'nothing'}`;
+  `${fn}: ${from.replaceAll(/\s+/g, ' ')} -> ${to === '{}' ? 'nothing' : to.replaceAll(/\s+/g, ' ') || 'nothing'}`;
 
 const SWAPS: Readonly<Record<string, readonly string[]>> = {
   '<': ['<=', '>='],
@@ -64,7 +66,9 @@ export function mutantsOf(core: string): Mutant[] {
   const mutants: Mutant[] = [];
   const text = (node: RawNode) => core.slice(node.start, node.end);
   const constants = [...core.matchAll(/^export const (\w+) = /gm)].map((m) => m[1]);
-  const visit = (node: RawNode, fn: string): void => {
+  const visit = (node: RawNode, fn: string, parent: RawNode): void => {
+    // Without a statement a branch or a loop is empty: what follows is not its body.
+    const nothing = parent.type === 'IfStatement' || parent.type === 'ForStatement' ? '{}' : '';
     const put = (to: string, at: { start: number; end: number } = node): void => {
       mutants.push({ fn, from: core.slice(at.start, at.end), to, start: at.start, end: at.end });
     };
@@ -88,11 +92,11 @@ export function mutantsOf(core: string): Mutant[] {
       case 'IfStatement': {
         const test = node['test'] as RawNode;
         put(`!(${text(test)})`, test);
-        if (node['alternate'] === null) put('');
+        if (node['alternate'] === null) put(nothing);
         break;
       }
       case 'ExpressionStatement':
-        put('');
+        put(nothing);
         break;
       case 'CallExpression': {
         const args = node['arguments'] as RawNode[];
@@ -105,12 +109,13 @@ export function mutantsOf(core: string): Mutant[] {
       }
       default:
     }
-    for (const child of children(node)) if (!child.type.startsWith('TS')) visit(child, fn);
+    for (const child of children(node)) if (!child.type.startsWith('TS')) visit(child, fn, node);
   };
   const { program } = parseSync('core.ts', core);
   for (const top of (program as unknown as RawNode)['body'] as RawNode[]) {
     const node = (top['declaration'] as RawNode | undefined) ?? top;
-    if (node.type === 'FunctionDeclaration') visit(node['body'] as RawNode, (node['id'] as RawNode)['name'] as string);
+    if (node.type === 'FunctionDeclaration')
+      visit(node['body'] as RawNode, (node['id'] as RawNode)['name'] as string, node);
   }
   return mutants;
 }
@@ -157,6 +162,8 @@ const ORDER = [
   'POLICY',
 ];
 
+/** Seconds in which a counterexample is looked for that can be replayed. */
+const REPLAYING = 15;
 /** Seconds for one question: first, and where nothing has refuted the mutant but some questions had no answer. */
 export const PATIENCE = [2, 20] as const;
 
@@ -210,12 +217,12 @@ const isBootOnly = (fn: string): boolean => fn.startsWith('wf_');
 const TWIN = 'theMutant';
 
 /**
- * What becomes of a mutant. `run`: theorems that are false of it, each seen in a run of it; `solver`: the theorem that a solver
- * refutes. `refused`: it is outside the language. `identical`: it is the same program. `same`: it does the same, and
+ * What becomes of a mutant. `run`: theorems that are false of it, each seen in a run of it; `replayed`: a theorem of which a
+ * solver has found a counterexample, which is one on the code that runs too; `solver`: one that a solver refutes. `refused`: it is outside the language. `identical`: it is the same program. `same`: it does the same, and
  * `stricter`: its boot accepts less and nothing else has changed, both proved by a solver. `survived`: no theorem is
  * refuted; `open`: nor are all answered.
  */
-export type Fate = `run: ${string}` | `solver: ${string}` | (typeof SILENT)[number];
+export type Fate = `run: ${string}` | `replayed: ${string}` | `solver: ${string}` | (typeof SILENT)[number];
 export const SILENT = ['refused', 'identical', 'same', 'stricter', 'survived', 'open'] as const;
 
 /** The judge of the mutants of one core. */
@@ -269,25 +276,61 @@ export class Judge {
   seen(mutant: Mutant): Fate | undefined {
     const program = this.#program(mutant);
     if (typeof program === 'string') return program;
-    if (fingerprint(program) === this.#print) return 'identical';
+    const constants = [mutant.from, mutant.to].map((name) => program.constants.get(name));
+    const isSameConstant = constants[0] !== undefined && constants[0] === constants[1];
+    if (isSameConstant || fingerprint(program) === this.#print) return 'identical';
     const { boot } = this.#users(mutant.fn);
     if (boot) this.#plans.prepare(mutant.fn);
-    this.#checked.exchange(mutant.fn, mutant);
-    try {
+    return this.#with(mutant, () => {
       const ofBoot = boot ? this.#plans.refuted(mutant.fn) : undefined;
       const seen = [...(ofBoot === undefined ? [] : [ofBoot]), ...this.#states.refuted(mutant.fn)];
-      return seen.length === 0 ? undefined : `run: ${seen.join(', ')}`;
+      return seen.length === 0 ? undefined : (`run: ${seen.join(', ')}` as const);
+    });
+  }
+  #with<T>(mutant: Mutant, what: () => T): T {
+    this.#checked.exchange(mutant.fn, mutant);
+    try {
+      return what();
     } finally {
       this.#checked.restore(mutant.fn);
     }
+  }
+  /** Whether the counterexample of one of these goals is one on the code that runs. */
+  async #isReplayed(mutant: Mutant, program: Program, outcome: Outcome): Promise<boolean> {
+    forgetTerms();
+    const { theorem, action, failed } = outcome;
+    const question = theorem.ask(program, action);
+    const until = performance.now() + REPLAYING * 1000;
+    const [solve] = this.#solvers.values();
+    const limited: Solve = (assertions, asked) => solve(assertions, asked, PATIENCE[0] * 2);
+    const { code } = this.#checked;
+    for (const isSmall of [true, false]) {
+      for (const goal of question.goals.filter((g) => failed.includes(g.label))) {
+        if (performance.now() > until) return false;
+        const model = await findModel(program, question, goal, limited, isSmall);
+        if (model === undefined) continue;
+        const [plan, s, t] = ['C', 'S', 'T'].map((name) => stateOf(code, model, name));
+        const isFalse = this.#with(mutant, () =>
+          action === undefined
+            ? this.#plans.boots(plan) === theorem.name
+            : isBreached(program, this.#checked, { theorem, action }, model.unknowns, s, t),
+        );
+        if (!isFalse) continue;
+        if (action === undefined) this.#plans.learn(mutant.fn, plan);
+        return true;
+      }
+    }
+    return false;
   }
   /** Of what nothing is seen. */
   async asked(mutant: Mutant): Promise<Fate> {
     const program = readProgram('typescript', { ...this.#texts, core: planted(this.#texts.core, mutant) });
     const { boot } = this.#users(mutant.fn);
+    const learnt = boot ? this.#with(mutant, () => this.#plans.refutedByLearnt(mutant.fn)) : undefined;
+    if (learnt !== undefined) return `run: ${learnt}`;
     if (await this.#isProved(isTheSame(mutant.fn, TWIN, boot), mutant)) {
       const unsafe = await this.#refuted(mutant, program, (theorem) => theorem.name.endsWith('SAFE'));
-      return unsafe.startsWith('solver') ? unsafe : 'same';
+      return /^(solver|replayed)/.test(unsafe) ? unsafe : 'same';
     }
     if (isBootOnly(mutant.fn) && (await this.#isProved(isStricter(mutant.fn, TWIN), mutant))) return 'stricter';
     return await this.#refuted(mutant, program);
@@ -351,11 +394,12 @@ export class Judge {
         const { theorem, action } = question;
         if (!isAsked(theorem)) continue;
         try {
-          const { failed } = await proveOne(program, theorem, action, { solvers, first: true, depth: 1 });
+          const outcome = await proveOne(program, theorem, action, { solvers, first: true, depth: 1 });
+          const { failed } = outcome;
           if (failed.some((label) => !label.endsWith(NO_ANSWER))) {
             const key = keyOf(question);
             this.#refuters.set(mutant.fn, [key, ...refuters.filter((other) => other !== key)]);
-            return `solver: ${key}`;
+            return (await this.#isReplayed(mutant, program, outcome)) ? `replayed: ${key}` : `solver: ${key}`;
           }
           if (failed.length > 0) unanswered.push(question);
         } catch (error) {

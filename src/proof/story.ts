@@ -29,10 +29,16 @@ export async function load(texts: Sources): Promise<Code> {
 
 /** How often a model is asked for again with the instances that it broke. */
 const ATTEMPTS = 12;
-/** A model of all hypotheses, the goal false; plans as small as there are. */
-async function findModel(program: Program, question: Question, goal: Goal, solve: Solve): Promise<Model | undefined> {
+/** A model of all hypotheses, the goal false; plans as small as there are, unless others are wanted. */
+export async function findModel(
+  program: Program,
+  question: Question,
+  goal: Goal,
+  solve: Solve,
+  isSmall = true,
+): Promise<Model | undefined> {
   const small = [...program.fields.keys()]
-    .filter(isPlan(program))
+    .filter((f) => isSmall && isPlan(program)(f))
     .map((f) => and(sle(word(0), wordVar(`C.${f}`)), sle(wordVar(`C.${f}`), word(3))));
   const terms = [...question.assertions([goal], 2).terms, ...small];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -59,7 +65,7 @@ async function findModel(program: Program, question: Question, goal: Goal, solve
 }
 
 /** The state `name` of a model, with the plan. */
-function stateOf(code: Code, model: Model, name: string): Kernel {
+export function stateOf(code: Code, model: Model, name: string): Kernel {
   const k = new code.Kernel();
   for (const [full, value] of model.unknowns) {
     const [owner, field = ''] = full.split('.');
