@@ -40,17 +40,15 @@ const ATTACKS = [
   ['--expect', '^alive-42$'],
 ].flat();
 
-test('hello: Debian in S-mode, its VMM in U-mode; its root reaches neither the kernel nor the timer', async (t) => {
+// In our own engine the same is seen of vault (metal-vault.test.ts).
+test('hello: Debian in S-mode, its VMM in U-mode, on QEMU; its root reaches neither the kernel nor the timer', async (t) => {
+  if (!qemu) return t.skip('there is no QEMU');
   try {
     await fetchImage('debian');
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
-    t.skip(error.message);
-    return;
+    return t.skip(error.message);
   }
-  const ours = await run('hello', ...ATTACKS);
-  assert.equal(ours.status, 0, ours.stdout.slice(-3000) + ours.stderr);
-  if (!qemu) return;
   const theirs = await run('hello', '--on', 'qemu', ...ATTACKS);
   assert.equal(theirs.status, 0, theirs.stdout.slice(-3000) + theirs.stderr);
 });

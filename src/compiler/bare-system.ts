@@ -78,11 +78,12 @@ export function regionsOf(partition: string, registers: BarePartition['registers
   });
 }
 
-/** `words`: the compiled plan. Throws OutsideLanguage on a program that is not in the subset, Error on all else. */
+/** `words`: the compiled plan; `kernel`: another one, for tests. Throws OutsideLanguage on a program that is not in the subset, Error on all else. */
 export function buildBareSystem(
   words: Int32Array,
   partitions: readonly BarePartition[],
   streams: readonly MetalStream[],
+  kernel: readonly SourceFile[] = kernelSources(`${SOURCES}kernel`),
 ): SystemImage {
   let halves = 0;
   const seedOf = (name: string, files: readonly SourceFile[]): { seed?: number } => {
@@ -106,5 +107,5 @@ export function buildBareSystem(
     ...(interrupt === undefined ? {} : { interrupt }),
     ...(guest === undefined ? {} : { guest }),
   }));
-  return buildSystem(kernelSources(`${SOURCES}kernel`), words, programs, streams);
+  return buildSystem(kernel, words, programs, streams);
 }

@@ -80,6 +80,8 @@ export interface SystemImage {
   /** Bytes by part, for people. */
   readonly sizes: { readonly kernel: number; readonly plan: number; readonly programs: ReadonlyMap<string, number> };
   readonly symbols: ReadonlyMap<string, number>;
+  /** Regions of each partition: its code, its data, a guest's memory, devices, streams. */
+  readonly places: ReadonlyMap<string, readonly Region[]>;
   /** Bytes of RAM that the board needs. */
   readonly ram: number;
 }
@@ -453,6 +455,7 @@ export function buildSystem(
       programs: new Map(placed.map((p) => [p.name, p.bytes.length])),
     },
     symbols: linked.symbols,
+    places: new Map(placed.map((p) => [p.name, p.regions.filter((region) => region !== undefined)])),
     ram: top - RAM,
   };
 }

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { SOURCES, type BarePartition, buildBareSystem } from '../../compiler/bare-system.ts';
 import type { MetalGuest, SystemImage } from '../../compiler/system-image.ts';
 import { whyNotProved } from '../../kernel/proved-core.ts';
-import { OutsideLanguage } from '../../proof/language.ts';
+import { OutsideLanguage, type SourceFile } from '../../proof/language.ts';
 import {
   bootAsWritten,
   compileSystem,
@@ -91,13 +91,14 @@ const isOperator = ({ what }: Partition): boolean => what === 'virtsec/operator'
 
 /**
  * The image of a system. Throws a Failure that says which partition is in the way, or that the core, which is compiled from its
- * source, is not the proved one (`anyCore`: it need not be).
+ * source, is not the proved one (`anyCore`: it need not be). `kernel`: another one than the compiler's own, for tests.
  */
 export async function bareImage(
   asWritten: Description,
   folder: string,
   io: Io,
   anyCore: boolean,
+  kernel?: readonly SourceFile[],
 ): Promise<SystemImage> {
   const notProved = whyNotProved(sourceAt('kernel/core/core.ts'));
   if (notProved !== undefined && !anyCore) throw new Failure(EXIT.usage, `virtsec build: ${notProved}`);
@@ -138,7 +139,7 @@ export async function bareImage(
     } else partitions.push({ ...common, file: resolve(folder, what) });
   }
   try {
-    return buildBareSystem(compiled.words, partitions, compiled.tables.streams);
+    return buildBareSystem(compiled.words, partitions, compiled.tables.streams, kernel);
   } catch (error) {
     if (!(error instanceof OutsideLanguage) && !(error instanceof Error)) throw error;
     throw new Failure(

@@ -21,6 +21,10 @@ test('virtsec/sdk/bare has the same names in both places', () => {
   assert.deepEqual(namesOf('bare.ts'), metal);
 });
 
+test('virtsec/sdk/ed25519 has the same functions in both places', () => {
+  assert.deepEqual(namesOf('ed25519.ts'), namesOf('../metal/ed25519.ts'));
+});
+
 test('a program is known by what it imports, and its main by its parameters', () => {
   const main = "import { log } from 'virtsec/sdk/bare';\nexport function main(s: Watch, restarts: number): number {}";
   assert.deepEqual(mainOf(main), ['Watch', 'number']);
