@@ -101,6 +101,8 @@ import {
 import type { Guests } from './guest.ts';
 import { drainLog, flushLog, logLine, logWaits, noteFault, noteRestart, prepareLog } from './log.ts';
 import type { Log } from './log.ts';
+import { exchangeSeed, readSeeds, takeSeed } from './seed.ts';
+import type { Seeds } from './seed.ts';
 import {
   add64,
   addressOf,
@@ -126,6 +128,8 @@ import {
 import type { Word } from '../../compiler/intrinsics.ts';
 
 const MEPC = 0x341;
+/** At boot the board's device tree, which the reset stub has put there. */
+const MSCRATCH = 0x340;
 /** mstatus of a partition: MPP = U, MPIE (interrupts of M-mode reach us from U-mode anyway), TW: its WFI traps. FS = off. */
 const STATUS_OF_PARTITION = 0x20_0080;
 /** mcause: environment call from U-mode; the timer's interrupt has the top bit set. */
@@ -144,11 +148,12 @@ const A1 = 11;
 const A2 = 12;
 const A7 = 17;
 const CALL_BYTES = 4;
-/** The metal supervisor's own calls: of a VMM, and to rest until anything comes (docs/design/metal.md). */
+/** The metal supervisor's own calls: of a VMM, to rest until anything comes, of who has a seed (docs/design/metal.md). */
 const OP_VCPU_RUN = 33;
 /** Beneath it are the core's. */
 const OP_LAST = 32;
 const OP_REST = 34;
+const OP_SEED = 35;
 
 /** Of the message page, the first of a partition's data: what goes in, what comes out (from byte 1,024 on). */
 const MESSAGE_OUT = 1024;
@@ -552,15 +557,19 @@ function goesOn(k: Kernel, s: Supervisor, p: number): boolean {
   return k.switched[0] === 0 && k.fx[p] === 0 && isRunnable(k, s, p);
 }
 
+/** Whether it is a call of the supervisor's, and p may make it: all others are the core's to judge. */
+function isOwnCall(r: Regions, e: Seeds, p: number, op: number): boolean {
+  return op === OP_REST || (op === OP_VCPU_RUN && hasGuest(r, p)) || (op === OP_SEED && e.seedHalf[p] > 0);
+}
 /**
  * From the trap stub, which has saved what a function may change: the short way, for a call after which nothing has changed about
  * who has the hart. Gives back the caller's frame; 0: `handle` goes on, all registers saved.
  */
-export function trap(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor): Word {
+export function trap(k: Kernel, r: Regions, g: Guests, l: Log, e: Seeds, s: Supervisor): Word {
   if (g.isGuest === 1 || csrRead(MCAUSE) !== word(CAUSE_CALL)) return word(0);
   const p = s.current;
   const op = low(register(s, p, A7));
-  if (op > OP_LAST && (op === OP_REST || (op === OP_VCPU_RUN && hasGuest(r, p)))) return word(0);
+  if (op > OP_LAST && isOwnCall(r, e, p, op)) return word(0);
   if (!below64(mtime(), nextTick(s))) advance(k, s);
   onCall(k, r, l, s, p, op);
   if (goesOn(k, s, p)) return registersOf(s, p);
@@ -572,7 +581,7 @@ export function trap(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor): W
   return word(0);
 }
 /** The long way: gives back the frame to be resumed. */
-export function handle(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor): Word {
+export function handle(k: Kernel, r: Regions, g: Guests, l: Log, e: Seeds, s: Supervisor): Word {
   const cause = csrRead(MCAUSE);
   const p = s.current;
   if (s.isAnswered === 1) {
@@ -585,6 +594,9 @@ export function handle(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor):
     onExternal(k, s);
   } else if (cause === word(CAUSE_CALL) && low(register(s, p, A7)) === OP_REST) {
     rest(k, s, p, low(register(s, p, A0)));
+  } else if (cause === word(CAUSE_CALL) && low(register(s, p, A7)) === OP_SEED) {
+    setRegister(s, p, PC, add64(register(s, p, PC), word(CALL_BYTES)));
+    setRegister(s, p, A0, word(exchangeSeed(r, e, p, low(register(s, p, A0)))));
   } else if (cause === word(CAUSE_CALL)) {
     // VCPU_RUN: all other calls are answered.
     setRegister(s, p, PC, add64(register(s, p, PC), word(CALL_BYTES)));
@@ -662,7 +674,8 @@ function readPlan(f: PlanWords): void {
   for (let i = 0; i < n; i++) f.words[i] = load32(add64(at, word(i * 4)));
 }
 /** From reset to the frame of the first partition. */
-export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, l: Log, s: Supervisor): Word {
+export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, l: Log, e: Seeds, s: Supervisor): Word {
+  const tree = csrRead(MSCRATCH);
   csrWrite(MCOUNTEREN, word(0));
   readPlan(f);
   if (loadPlan(k, f) !== OK) refuse(text('the plan is damaged'));
@@ -673,6 +686,8 @@ export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, l: Log, s: 
   if (!layoutIsSound(k, r, low(shiftRight64(symbol('kernelEnd'), FRAME_SHIFT))))
     refuse(text('the layout is not sound'));
   if (!readInterrupts(k, s)) refuse(text('the interrupts of devices are not sound'));
+  if (!readSeeds(k, e)) refuse(text('the seeds of partitions are not sound'));
+  takeSeed(e, tree);
   preparePmp(k, r);
   prepareLog(k, r, l);
   if (!guestsCanBeApart()) refuse(text('the hart has vector registers, which are not switched'));
