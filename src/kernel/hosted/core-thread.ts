@@ -132,7 +132,7 @@ function run(port: NonNullable<typeof parentPort>, data: CoreThreadData): void {
       if (from >= 0 && !supervisor.isIn(from)) signalThreads(from, linux.SIGSTOP);
       if (to >= 0) signalThreads(to, linux.SIGCONT);
       lateness.add(now() - at);
-      if (missed && from >= 0) lateness.miss();
+      if (missed && from >= 0) lateness.missed += 1;
     },
     deadline: (p) => (data.timed[p] ? Atomics.load(pages[p], abi.W_DEADLINE) : undefined),
     tell(event: CoreEvent) {

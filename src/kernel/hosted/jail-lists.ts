@@ -3,8 +3,10 @@
 // Three classes. Allowed: what Node and V8 were seen to call once all threads run, and harmless calls that they make once
 // in a hundred runs (a filter that kills on those kills a healthy guest in the third night). Deadly: calls for which no
 // partition ever has a reason; they kill it. All the rest is refused with EPERM, which Node and V8 bear.
+import { allowing } from './filter-rules.ts';
+import type { CallRule } from './filter-rules.ts';
 import { ACTION, assemble } from './seccomp.ts';
-import type { CallRule, Instruction } from './seccomp.ts';
+import type { Instruction } from './seccomp.ts';
 import { numberOf } from './call-numbers.ts';
 import type { FilteredCall } from './call-numbers.ts';
 
@@ -17,7 +19,7 @@ const F_GETFL = 3;
 const TCGETS = 0x5401;
 const TIOCGWINSZ = 0x5413;
 
-const EVERYWHERE: readonly CallRule<FilteredCall>[] = [
+const EVERYWHERE: readonly CallRule[] = [
   { call: 'futex', tests: [{ argument: 1, isOneOf: FUTEX_COMMANDS, mask: FUTEX_COMMAND_MASK }] },
   { call: 'epoll_pwait' },
   { call: 'read' },
@@ -70,7 +72,7 @@ const EVERYWHERE: readonly CallRule<FilteredCall>[] = [
 ];
 
 /** What a kind of partition may call beyond that. */
-const BEYOND: Readonly<Record<JailKind, readonly CallRule<FilteredCall>[]>> = {
+const BEYOND: Readonly<Record<JailKind, readonly CallRule[]>> = {
   app: [{ call: 'pwrite64' }],
   vmm: [],
   // The window's size may be asked for. No TIOCSTI: it would type into the user's shell.
@@ -116,13 +118,12 @@ export type JailKind = 'app' | 'driver' | 'vmm';
 /** The filter of a partition. No thread can be started under it: all of them must run before. */
 export function partitionFilter(kind: JailKind): Instruction[] {
   return assemble(
-    [...EVERYWHERE, ...BEYOND[kind]],
+    allowing([...EVERYWHERE, ...BEYOND[kind]]),
     [
-      { call: 'io_uring_setup', action: ACTION.enosys },
-      { call: 'clone3', action: ACTION.enosys }, // glibc then tries clone, which is refused with EPERM
-      ...DEADLY.map((call) => ({ call, action: ACTION.killProcess })),
+      { number: numberOf('io_uring_setup'), action: ACTION.enosys },
+      { number: numberOf('clone3'), action: ACTION.enosys }, // glibc then tries clone, which is refused with EPERM
+      ...DEADLY.map((call) => ({ number: numberOf(call), action: ACTION.killProcess })),
     ],
     ACTION.eperm,
-    numberOf,
   );
 }

@@ -24,6 +24,7 @@ import {
   readableTrees,
 } from './programs.ts';
 import { RingMemory } from './ring-memory.ts';
+import { installFilter, kernelFilter } from './seccomp.ts';
 import type { SpawnEvent, SpawnRequest, SpawnerData } from './spawner.ts';
 import { startOf } from './start-data.ts';
 import { NOBODY, isBounded } from './supervisor.ts';
@@ -165,11 +166,14 @@ class MemoryTransport implements Transport {
   /**
    * This thread, and with it the core's and the spawner's, which start later: the host's files are to be read as far as Node, Virtsec and
    * the plan need them, and nothing is to be written but what the plan lets partitions write and the control groups; no TCP, no
-   * signal but to partitions. That Landlock is not there is told of the partitions, which need it more.
+   * signal but to partitions. And no thread of this process makes a call that it never has a reason for. That Landlock is not there is told of the partitions, which need it more.
    */
   #confineKernel(): void {
-    if (this.#options.without.includes('landlock')) return;
-    linux.must('prctl', linux.PR.setNoNewPrivs, 1);
+    // A host without it lacks it around partitions too, of which it is told.
+    const { without } = this.#options;
+    if (!without.includes('no-new-privs')) linux.must('prctl', linux.PR.setNoNewPrivs, 1);
+    setUpLayers(without, [['seccomp', () => installFilter(kernelFilter(), true)]]);
+    if (without.includes('landlock')) return;
     const files = this.#options.plan.partitions.flatMap((p) => p.files);
     const written = files.filter((file) => file.writable).map((file) => file.path);
     enterLandlockDomain(

@@ -28,9 +28,15 @@ export interface Program {
 
 /**
  * What translating guest code costs: valid functions are validated when they are first called, and those that run for some ten
- * milliseconds are worth V8's optimizing compiler.
+ * milliseconds are worth V8's optimizing compiler. The translator's own functions are worth it later than V8 thinks: a boot calls
+ * most of them some thousand times, and to optimize them took longer than they ran.
  */
-const TRANSLATOR = ['--wasm-lazy-validation', '--wasm-tiering-budget=40000000'];
+const TRANSLATOR = [
+  '--wasm-lazy-validation',
+  '--wasm-tiering-budget=40000000',
+  '--invocation-count-for-maglev=2000',
+  '--invocation-count-for-turbofan=20000',
+];
 const SMALL = ['--max-semi-space-size=1', '--single-threaded-gc'];
 
 const PROGRAMS: Readonly<Record<string, Program>> = {

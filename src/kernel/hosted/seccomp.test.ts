@@ -4,7 +4,7 @@ import { numberOf } from './call-numbers.ts';
 import type { FilteredCall } from './call-numbers.ts';
 import { AUDIT_ARCH } from './linux.ts';
 import { partitionFilter } from './jail-lists.ts';
-import { ACTION, noIoUring } from './seccomp.ts';
+import { ACTION, kernelFilter, noIoUring } from './seccomp.ts';
 import type { Instruction } from './seccomp.ts';
 
 /** Classic BPF over struct seccomp_data, as the host kernel runs it (kernel/seccomp.c); independent of the assembler. */
@@ -99,4 +99,21 @@ test('from birth: no io_uring, and nothing else', () => {
   assert.equal(verdict(noIoUring(), n('io_uring_setup')), ACTION.enosys);
   for (const name of ['openat', 'execve', 'clone3', 'socket'] as const)
     assert.equal(verdict(noIoUring(), n(name)), ACTION.allow);
+});
+
+test('the kernel process: none of the calls that harm a host most, and all that it makes', () => {
+  const filter = kernelFilter();
+  for (const name of [
+    'ptrace',
+    'process_vm_writev',
+    'socket',
+    'connect',
+    'mount',
+    'setns',
+    'bpf',
+    'init_module',
+  ] as const)
+    assert.equal(verdict(filter, n(name)), ACTION.eperm, name);
+  for (const name of ['openat', 'execve', 'clone3', 'futex_waitv', 'pidfd_send_signal', 'seccomp', 'prctl'] as const)
+    assert.equal(verdict(filter, n(name)), ACTION.allow, name);
 });

@@ -1,6 +1,5 @@
 // seccomp filters (seccomp(2)): an assembler for the classic BPF that they are made of. The lists are jail-lists.ts.
 import { AUDIT_ARCH, addressOf, callNumber, must } from './linux.ts';
-import type { CallName } from './linux.ts';
 
 /** What a filter answers (linux/seccomp.h). */
 export const ACTION = {
@@ -11,44 +10,24 @@ export const ACTION = {
   enosys: 0x00050026,
 } as const;
 
-/**
- * A test on one argument's low 32 bits. All tests of a call must hold.
- * The upper halves are not looked at: every argument named here is an int to the kernel.
- */
-export type ArgumentTest =
-  | { readonly argument: number; readonly isOneOf: readonly number[]; readonly mask?: number }
-  | { readonly argument: number; readonly hasBits: number };
-
-export interface CallRule<Call extends string = CallName> {
-  readonly call: Call;
-  readonly tests?: readonly ArgumentTest[];
-}
-
 /** One instruction: struct sock_filter { u16 code; u8 jt, jf; u32 k } */
 export type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, operand: number];
 
-const LOAD = 0x20; // BPF_LD | BPF_W | BPF_ABS
-const JUMP_EQUAL = 0x15;
+export const LOAD = 0x20; // BPF_LD | BPF_W | BPF_ABS
+export const JUMP_EQUAL = 0x15;
 const JUMP_GREATER = 0x25;
-const JUMP_SET = 0x45;
-const AND = 0x54;
-const RETURN = 0x06;
+export const RETURN = 0x06;
 /** Offsets in struct seccomp_data { int nr; u32 arch; u64 instruction_pointer; u64 args[6] }, little-endian. */
 const OFFSET_NUMBER = 0;
 const OFFSET_ARCH = 4;
-const offsetArgument = (i: number) => 16 + 8 * i;
 /** x32 calls have this bit in their number and would pass a filter that knows only x86-64 numbers. */
 const X32_BIT = 0x40000000;
 
-/**
- * The filter: `allow` in that order (hot calls first), then `special`, then `otherwise` for every other call. `numberOf`: undefined of
- * a call that this machine does not have.
- */
-export function assemble<Call extends string>(
-  allow: readonly CallRule<Call>[],
-  special: readonly { readonly call: Call; readonly action: number }[],
+/** The filter: `rules` (filter-rules.ts), then what is done about single calls by their numbers, then `otherwise` for every other call. */
+export function assemble(
+  rules: readonly Instruction[],
+  special: readonly { readonly number: number | undefined; readonly action: number }[],
   otherwise: number,
-  numberOf: (call: Call) => number | undefined,
 ): Instruction[] {
   const program: Instruction[] = [
     [LOAD, 0, 0, OFFSET_ARCH],
@@ -57,41 +36,12 @@ export function assemble<Call extends string>(
     [LOAD, 0, 0, OFFSET_NUMBER],
   ];
   if (process.arch === 'x64') program.push([JUMP_GREATER, 0, 1, X32_BIT - 1], [RETURN, 0, 0, ACTION.killProcess]);
-  for (const { call, tests = [] } of allow) {
-    const number = numberOf(call);
-    if (number === undefined) continue;
-    // The block after the comparison: tests, "allow", "refuse". Each test falls through or jumps to "refuse".
-    const block = testBlock(tests);
-    program.push([JUMP_EQUAL, 0, block.length, number], ...block);
-  }
-  for (const { call, action } of special) {
-    const number = numberOf(call);
+  program.push(...rules);
+  for (const { number, action } of special) {
     if (number !== undefined) program.push([JUMP_EQUAL, 0, 1, number], [RETURN, 0, 0, action]);
   }
   program.push([RETURN, 0, 0, otherwise]);
   return program;
-}
-
-function testBlock(tests: readonly ArgumentTest[]): Instruction[] {
-  if (tests.length === 0) return [[RETURN, 0, 0, ACTION.allow]];
-  const lengths = tests.map((t) => ('hasBits' in t ? 2 : t.isOneOf.length + (t.mask === undefined ? 1 : 2)));
-  const total = lengths.reduce((a, b) => a + b, 0);
-  const block: Instruction[] = [];
-  const toRefuse = () => total - block.length; // from the next instruction to the last of the block
-  for (const test of tests) {
-    block.push([LOAD, 0, 0, offsetArgument(test.argument)]);
-    if ('hasBits' in test) {
-      block.push([JUMP_SET, 0, toRefuse(), test.hasBits]);
-      continue;
-    }
-    if (test.mask !== undefined) block.push([AND, 0, 0, test.mask]);
-    test.isOneOf.forEach((value, i) => {
-      const left = test.isOneOf.length - 1 - i;
-      block.push([JUMP_EQUAL, left, left === 0 ? toRefuse() : 0, value >>> 0]);
-    });
-  }
-  block.push([RETURN, 0, 0, ACTION.allow], [RETURN, 0, 0, ACTION.eperm]);
-  return block;
 }
 
 /** Installs a filter for the calling thread, or (`allThreads`) for the whole process. Throws SystemCallError. */
@@ -112,9 +62,36 @@ export function installFilter(program: readonly Instruction[], allThreads: boole
 }
 
 /**
+ * Numbers of calls for which neither the kernel process nor any partition ever has a reason, and that could do the host the most harm:
+ * ptrace, process_vm_readv, process_vm_writev, pidfd_getfd, kcmp, perf_event_open, bpf, userfaultfd, socket, socketpair, connect,
+ * bind, listen, accept, accept4, sendto, sendmsg, mount, umount2, pivot_root, chroot, unshare, setns, fsopen, fsmount, move_mount,
+ * open_tree, mount_setattr, open_by_handle_at, init_module, finit_module, delete_module, kexec_load, kexec_file_load, reboot,
+ * swapon, swapoff, acct, quotactl, settimeofday, clock_settime, adjtimex, clock_adjtime, syslog, sethostname, setdomainname,
+ * add_key, request_key, keyctl, iopl, ioperm, modify_ldt, vmsplice, move_pages.
+ */
+const HARMFUL: Readonly<Record<string, readonly number[]>> = {
+  x64: [
+    101, 310, 311, 438, 312, 298, 321, 323, 41, 53, 42, 49, 50, 43, 288, 44, 46, 165, 166, 155, 161, 272, 308, 430, 432,
+    429, 428, 442, 304, 175, 313, 176, 246, 320, 169, 167, 168, 163, 179, 164, 227, 159, 305, 103, 170, 171, 248, 249,
+    250, 172, 173, 154, 278, 279,
+  ],
+  arm64: [
+    117, 270, 271, 438, 272, 241, 280, 282, 198, 199, 203, 200, 201, 202, 242, 206, 211, 40, 39, 41, 51, 97, 268, 430,
+    432, 429, 428, 442, 265, 105, 273, 106, 104, 294, 142, 224, 225, 89, 60, 170, 112, 171, 266, 116, 161, 162, 217,
+    218, 219, 75, 239,
+  ],
+};
+
+/** For all threads of the kernel process, and what it starts. */
+export function kernelFilter(): Instruction[] {
+  const special = (HARMFUL[process.arch] ?? []).map((number) => ({ number, action: ACTION.eperm }));
+  return assemble([], special, ACTION.allow);
+}
+
+/**
  * For the thread that starts partitions, and so for them from birth: no io_uring. libuv makes a ring in every loop, whatever
  * the environment says, and a ring made before a partition's own filter stands passes it by.
  */
 export function noIoUring(): Instruction[] {
-  return assemble([], [{ call: 'io_uring_setup', action: ACTION.enosys }], ACTION.allow, callNumber);
+  return assemble([], [{ number: callNumber('io_uring_setup'), action: ACTION.enosys }], ACTION.allow);
 }

@@ -88,8 +88,9 @@ type WindowsReport = Extract<CoreEvent, { readonly event: 'windows' }>;
 export class Lateness {
   static readonly BUCKETS = 20;
   readonly #counts = new Int32Array(Lateness.BUCKETS);
-  #windows = 0;
-  #missed = 0;
+  windows = 0;
+  /** Those that had passed before they could begin. */
+  missed = 0;
   #max = 0;
 
   /** In milliseconds. */
@@ -98,21 +99,13 @@ export class Lateness {
     let bucket = 0;
     while (bucket < Lateness.BUCKETS - 1 && micros >= 1 << bucket) bucket++;
     this.#counts[bucket] += 1;
-    this.#windows += 1;
+    this.windows += 1;
     if (micros > this.#max) this.#max = micros;
-  }
-
-  /** A window has passed before it could begin. */
-  miss(): void {
-    this.#missed += 1;
-  }
-
-  get windows(): number {
-    return this.#windows;
   }
 
   /** `late[i]`: windows that began less than 2^i microseconds late, and not less than half of that. */
   report(): Omit<WindowsReport, 'event' | 'mode'> {
-    return { windows: this.#windows, missed: this.#missed, late: [...this.#counts], maxMicros: Math.round(this.#max) };
+    const { windows, missed } = this;
+    return { windows, missed, late: [...this.#counts], maxMicros: Math.round(this.#max) };
   }
 }
