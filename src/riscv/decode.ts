@@ -153,42 +153,59 @@ function illegal(word: number): Instruction {
   return make(N.illegal, 0, 0, 0, word, 4);
 }
 
+/** Four bytes; no number: the word is reserved. */
+function made(
+  word: number,
+  number: number | undefined,
+  rd: number,
+  rs1: number,
+  rs2: number,
+  immediate: number,
+): Instruction {
+  return number === undefined ? illegal(word) : make(number, rd, rs1, rs2, immediate, 4);
+}
+
 function decode32(word: number): Instruction {
   const rd = (word >>> 7) & 31;
   const funct3 = (word >>> 12) & 7;
   const rs1 = (word >>> 15) & 31;
   const rs2 = (word >>> 20) & 31;
   const immediateI = word >> 20;
-  const made = (number: number | undefined, d: number, s1: number, s2: number, immediate: number): Instruction =>
-    number === undefined ? illegal(word) : make(number, d, s1, s2, immediate, 4);
   switch (word & 0x7f) {
     case 0x03: // LOAD
-      return made((rd ? LOADS : LOADS_X0)[funct3], rd, rs1, 0, immediateI);
+      return made(word, (rd ? LOADS : LOADS_X0)[funct3], rd, rs1, 0, immediateI);
     case 0x07: // LOAD-FP
-      return made(funct3 === 2 ? N.flw : funct3 === 3 ? N.fld : undefined, rd, rs1, 0, immediateI);
+      return made(word, funct3 === 2 ? N.flw : funct3 === 3 ? N.fld : undefined, rd, rs1, 0, immediateI);
     case 0x0f: // MISC-MEM: reserved fields of FENCE are ignored, as the specification asks
       if (word === PAUSE) return make(N.pause, 0, 0, 0, 0, 4);
-      return made(funct3 === 0 ? N.fence : funct3 === 1 ? N['fence.i'] : undefined, 0, 0, 0, 0);
+      return made(word, funct3 === 0 ? N.fence : funct3 === 1 ? N['fence.i'] : undefined, 0, 0, 0, 0);
     case 0x13:
       return immediateOperation(word, rd, rs1, funct3);
     case 0x17: // AUIPC
-      return made(rd < 16 ? N.auipc : N['auipc.x16'], rd, 0, 0, word & ~0xfff);
+      return made(word, rd < 16 ? N.auipc : N['auipc.x16'], rd, 0, 0, word & ~0xfff);
     case 0x1b:
       return immediateWordOperation(word, rd, rs1, funct3);
     case 0x23: // STORE
-      return made(STORES[funct3], 0, rs1, rs2, ((word >> 25) << 5) | rd);
+      return made(word, STORES[funct3], 0, rs1, rs2, ((word >> 25) << 5) | rd);
     case 0x27: // STORE-FP
-      return made(funct3 === 2 ? N.fsw : funct3 === 3 ? N.fsd : undefined, 0, rs1, rs2, ((word >> 25) << 5) | rd);
+      return made(word, funct3 === 2 ? N.fsw : funct3 === 3 ? N.fsd : undefined, 0, rs1, rs2, ((word >> 25) << 5) | rd);
     case 0x2f: // AMO
       if (word >>> 27 === 2 && rs2 !== 0) return illegal(word);
-      return made(funct3 === 2 ? AMOS_W[word >>> 27] : funct3 === 3 ? AMOS_D[word >>> 27] : undefined, rd, rs1, rs2, 0);
+      return made(
+        word,
+        funct3 === 2 ? AMOS_W[word >>> 27] : funct3 === 3 ? AMOS_D[word >>> 27] : undefined,
+        rd,
+        rs1,
+        rs2,
+        0,
+      );
     case 0x33: // OP
-      return made(REGISTERS[word >>> 25]?.[funct3], rd, rs1, rs2, 0);
+      return made(word, REGISTERS[word >>> 25]?.[funct3], rd, rs1, rs2, 0);
     case 0x37: // LUI
-      return made(rd < 16 ? N.lui : N['lui.x16'], rd, 0, 0, word & ~0xfff);
+      return made(word, rd < 16 ? N.lui : N['lui.x16'], rd, 0, 0, word & ~0xfff);
     case 0x3b: // OP-32
-      if (word >>> 25 === 0x04 && funct3 === 4 && rs2 === 0) return made(N['zext.h'], rd, rs1, 0, 0);
-      return made(WORD_REGISTERS[word >>> 25]?.[funct3], rd, rs1, rs2, 0);
+      if (word >>> 25 === 0x04 && funct3 === 4 && rs2 === 0) return made(word, N['zext.h'], rd, rs1, 0, 0);
+      return made(word, WORD_REGISTERS[word >>> 25]?.[funct3], rd, rs1, rs2, 0);
     case 0x43:
     case 0x47:
     case 0x4b:
@@ -202,6 +219,7 @@ function decode32(word: number): Instruction {
       return floatOperation(word, rd, rs1, rs2, funct3);
     case 0x63: // BRANCH
       return made(
+        word,
         BRANCHES[funct3],
         0,
         rs1,
@@ -209,9 +227,10 @@ function decode32(word: number): Instruction {
         ((word >> 31) << 12) | ((word << 4) & 0x800) | ((word >>> 20) & 0x7e0) | ((word >>> 7) & 0x1e),
       );
     case 0x67: // JALR
-      return made(funct3 !== 0 ? undefined : rd ? N.jalr : N.jr, rd, rs1, 0, immediateI);
+      return made(word, funct3 !== 0 ? undefined : rd ? N.jalr : N.jr, rd, rs1, 0, immediateI);
     case 0x6f: // JAL
       return made(
+        word,
         rd === 0 ? N.j : rd < 16 ? N.jal : N['jal.x16'],
         rd,
         0,
@@ -220,19 +239,17 @@ function decode32(word: number): Instruction {
       );
     case 0x73:
       if (funct3 === 0) return system(word, rd, rs1, rs2);
-      return made(CSRS[funct3], rd, rs1, 0, (word >>> 20) & 0xfff);
+      return made(word, CSRS[funct3], rd, rs1, 0, (word >>> 20) & 0xfff);
     default:
       return illegal(word);
   }
 }
 
 function immediateOperation(word: number, rd: number, rs1: number, funct3: number): Instruction {
-  const made = (number: number | undefined, immediate: number): Instruction =>
-    number === undefined ? illegal(word) : make(number, rd, rs1, 0, immediate, 4);
   const shift = (word >>> 20) & 63;
   const funct6 = word >>> 26;
   if (funct3 === 1) {
-    if (funct6 === 0x18) return made(COUNTS[shift], 0);
+    if (funct6 === 0x18) return made(word, COUNTS[shift], rd, rs1, 0, 0);
     const number =
       funct6 === 0
         ? N.slli
@@ -243,11 +260,11 @@ function immediateOperation(word: number, rd: number, rs1: number, funct3: numbe
             : funct6 === 0x1a
               ? N.binvi
               : undefined;
-    return made(number, shift);
+    return made(word, number, rd, rs1, 0, shift);
   }
   if (funct3 === 5) {
-    if (word >>> 20 === 0x287) return made(N['orc.b'], 0);
-    if (word >>> 20 === 0x6b8) return made(N.rev8, 0);
+    if (word >>> 20 === 0x287) return made(word, N['orc.b'], rd, rs1, 0, 0);
+    if (word >>> 20 === 0x6b8) return made(word, N.rev8, rd, rs1, 0, 0);
     const number =
       funct6 === 0
         ? N.srli
@@ -258,24 +275,29 @@ function immediateOperation(word: number, rd: number, rs1: number, funct3: numbe
             : funct6 === 0x18
               ? N.rori
               : undefined;
-    return made(number, shift);
+    return made(word, number, rd, rs1, 0, shift);
   }
-  return made(IMMEDIATES[funct3], word >> 20);
+  return made(word, IMMEDIATES[funct3], rd, rs1, 0, word >> 20);
 }
 
 function immediateWordOperation(word: number, rd: number, rs1: number, funct3: number): Instruction {
-  const made = (number: number | undefined, immediate: number): Instruction =>
-    number === undefined ? illegal(word) : make(number, rd, rs1, 0, immediate, 4);
   const funct7 = word >>> 25;
   const shift = (word >>> 20) & 31;
-  if (funct3 === 0) return made(N.addiw, word >> 20);
+  if (funct3 === 0) return made(word, N.addiw, rd, rs1, 0, word >> 20);
   if (funct3 === 1) {
-    if (funct7 === 0x30) return made(WORD_COUNTS[shift], 0);
-    if (funct7 >> 1 === 0x02) return made(N['slli.uw'], (word >>> 20) & 63);
-    return made(funct7 === 0 ? N.slliw : undefined, shift);
+    if (funct7 === 0x30) return made(word, WORD_COUNTS[shift], rd, rs1, 0, 0);
+    if (funct7 >> 1 === 0x02) return made(word, N['slli.uw'], rd, rs1, 0, (word >>> 20) & 63);
+    return made(word, funct7 === 0 ? N.slliw : undefined, rd, rs1, 0, shift);
   }
   if (funct3 === 5)
-    return made(funct7 === 0 ? N.srliw : funct7 === 0x20 ? N.sraiw : funct7 === 0x30 ? N.roriw : undefined, shift);
+    return made(
+      word,
+      funct7 === 0 ? N.srliw : funct7 === 0x20 ? N.sraiw : funct7 === 0x30 ? N.roriw : undefined,
+      rd,
+      rs1,
+      0,
+      shift,
+    );
   return illegal(word);
 }
 

@@ -40,9 +40,11 @@ export const PAIRS: readonly (readonly [first: Name, second: Name])[] = (
 /** Operation of the first pair. */
 export const FIRST_PAIR = FIRST + NAMES.length;
 if (FIRST_PAIR + PAIRS.length > 256) throw new Error('more operations than an entry has room for');
-const pairOperations = new Map(
-  PAIRS.map(([first, second], k) => [(NUMBER[first] + FIRST) * 256 + NUMBER[second] + FIRST, FIRST_PAIR + k]),
-);
+/** Operation of the pair by the operations of its first (times 256) and second; 0: they are none. */
+const pairOperations = new Uint8Array(0x10000);
+PAIRS.forEach(([first, second], k) => {
+  pairOperations[(NUMBER[first] + FIRST) * 256 + NUMBER[second] + FIRST] = FIRST_PAIR + k;
+});
 
 export function entryOf(instruction: Instruction): number {
   const { number, rd, rs1, rs2, rs3, rm, immediate, length } = instruction;
@@ -72,11 +74,17 @@ export function entryOf(instruction: Instruction): number {
 const CACHE_BITS = 13;
 const cachedWords = new Int32Array(1 << CACHE_BITS);
 const cachedEntries = new Int32Array(1 << CACHE_BITS);
+/** Entries of compressed instructions by their halfword; 0: not known yet. */
+const compressedEntries = new Int32Array(0x10000);
 
-/** The entry for an instruction's bits. */
+/** The entry for an instruction's bits; of a compressed one the upper 16 do not matter. */
 export function decodeEntry(bits: number): number {
+  if ((bits & 3) !== 3) {
+    const halfword = bits & 0xffff;
+    return compressedEntries[halfword] || (compressedEntries[halfword] = entryOf(decode(halfword)));
+  }
   const slot = Math.imul(bits, 0x9e3779b1) >>> (32 - CACHE_BITS);
-  if (cachedWords[slot] === bits && cachedEntries[slot] !== 0) return cachedEntries[slot];
+  if (cachedWords[slot] === bits) return cachedEntries[slot];
   const entry = entryOf(decode(bits));
   cachedWords[slot] = bits;
   cachedEntries[slot] = entry;
@@ -87,6 +95,6 @@ export function decodeEntry(bits: number): number {
 export function decodeBefore(bits: number, following: number): number {
   const entry = decodeEntry(bits);
   if (following === 0) return entry;
-  const pair = pairOperations.get((entry & 0xff) * 256 + (decodeEntry(following) & 0xff));
-  return pair === undefined ? entry : (entry & ~0xff) | pair;
+  const pair = pairOperations[(entry & 0xff) * 256 + (decodeEntry(following) & 0xff)];
+  return pair === 0 ? entry : (entry & ~0xff) | pair;
 }

@@ -50,7 +50,7 @@ const ELF = [0x7f, ...ascii('ELF')];
 /** RISC-V Image header (Linux Documentation/arch/riscv/boot-image-header.rst): magic2 at 0x38, the older magic at 0x30. */
 const IMAGE_MAGIC2 = [...ascii('RSC'), 5];
 const IMAGE_MAGIC = ascii('RISCV');
-const IMAGE_HEADER_BYTES = 64;
+export const IMAGE_HEADER_BYTES = 64;
 
 /** Wrappings inside one another: an EFI zboot in gzip is the most that anyone builds. */
 const MAX_WRAPPINGS = 3;
@@ -111,6 +111,10 @@ export function unwrap(file: Uint8Array, limit: number, decompress: Decompress):
   return wrong('image.nested', 'The image is packed in too many layers.', 'Give the plain Image.');
 }
 
+function hasImageMagic(bytes: Uint8Array): boolean {
+  return startsWith(bytes, 0x38, IMAGE_MAGIC2) || startsWith(bytes, 0x30, IMAGE_MAGIC);
+}
+
 function outside(what: string): ImageError {
   return wrong(
     'image.outside-ram',
@@ -128,7 +132,7 @@ export function loadKernel(ram: Ram, file: Uint8Array, decompress: Decompress, a
   const bytes = unwrap(file, ram.bytes.length, decompress);
   if (isImageError(bytes)) return bytes;
   if (startsWith(bytes, 0, ELF)) return loadElf(ram, bytes);
-  if (startsWith(bytes, 0x38, IMAGE_MAGIC2) || startsWith(bytes, 0x30, IMAGE_MAGIC)) return loadImage(ram, bytes, at);
+  if (hasImageMagic(bytes)) return loadImage(ram, bytes, at);
   return wrong(
     'image.format',
     'The kernel file is neither a RISC-V Image (plain, gzip, zstd or EFI zboot) nor an ELF program.',
@@ -147,18 +151,30 @@ export function loadFirmware(ram: Ram, file: Uint8Array): Loaded | ImageError {
 }
 
 function loadImage(ram: Ram, bytes: Uint8Array, at: number | undefined): Loaded | ImageError {
-  if (bytes.length < IMAGE_HEADER_BYTES)
+  const loaded = placeImage(ram, bytes, bytes.length, at);
+  if (!isImageError(loaded)) ram.bytes.set(bytes, loaded.entry - ram.base);
+  return loaded;
+}
+
+/** Whether the file that begins with these bytes (64, or all of it) is a plain Image, which needs no unpacking. */
+export function isPlainImage(start: Uint8Array): boolean {
+  const isPacked = startsWith(start, 0, GZIP) || startsWith(start, 0, ZSTD) || startsWith(start, 4, ZBOOT);
+  return !isPacked && !startsWith(start, 0, ELF) && hasImageMagic(start);
+}
+
+/** Where a plain Image of `fileBytes` goes that begins with `start`: its first byte is the `entry`. Writes nothing. */
+export function placeImage(ram: Ram, start: Uint8Array, fileBytes: number, at?: number): Loaded | ImageError {
+  if (start.length < IMAGE_HEADER_BYTES)
     return wrong('image.truncated', 'The Image header is cut off.', 'Fetch the kernel again.');
-  const header = view(bytes);
+  const header = view(start);
   const BIG_ENDIAN = 1;
   if ((header.getUint32(24, true) & BIG_ENDIAN) !== 0) {
     return wrong('image.endianness', 'The kernel is big-endian.', 'Use a little-endian riscv64 kernel.');
   }
   const offset = at === undefined ? u64(header, 8) : at - ram.base;
   // image_size counts .bss, which the file does not hold.
-  const size = Math.max(u64(header, 16), bytes.length);
+  const size = Math.max(u64(header, 16), fileBytes);
   if (offset + size > ram.bytes.length) return outside('kernel');
-  ram.bytes.set(bytes, offset);
   return { format: 'image', entry: ram.base + offset, end: ram.base + offset + size };
 }
 

@@ -1,6 +1,7 @@
 // Whole machines with small programs (test/programs.S) on the real engine.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
 import { Guest, type GuestConfiguration, type Image } from './guest.ts';
 
 const FIRMWARE = Buffer.from(
@@ -42,10 +43,14 @@ interface Result {
 /** Runs a guest to its end. `room`: the output stream takes so many bytes at a time. */
 /** Images by their bytes. */
 type Files = Readonly<Partial<Record<'kernel' | 'initrd' | 'firmware', Uint8Array>>>;
-const image =
-  (bytes: Uint8Array): Image =>
-  () =>
-    new Uint8Array(bytes);
+const image = (bytes: Uint8Array): Image => ({
+  size: bytes.length,
+  read(into, at) {
+    const part = bytes.subarray(at, at + into.length);
+    into.set(part);
+    return part.length;
+  },
+});
 
 function run(files: Files, typed = '', changes: Partial<GuestConfiguration> = {}, room = Infinity): Promise<Result> {
   return new Promise((resolve, reject) => {
@@ -134,6 +139,11 @@ test(
     assert.deepEqual(await run({ kernel: KERNEL }, '', { harts: 2 }), { status: 0, output: 'hello\n', restarts: 0 });
     // Without a second hart the program says "system failure".
     assert.deepEqual(await run({ kernel: KERNEL }, ''), { status: 1, output: 'hello\n', restarts: 0 });
+    assert.equal(
+      (await run({ kernel: gzipSync(KERNEL) }, '')).output,
+      'hello\n',
+      'a packed one is not read into place',
+    );
   },
 );
 

@@ -10,12 +10,16 @@ import { Machine } from '../../riscv/machine.ts';
 import { boardTree, flatten } from '../board/device-tree.ts';
 import {
   type Decompress,
+  IMAGE_HEADER_BYTES,
   type ImageError,
   isImageError,
+  isPlainImage,
   type Loaded,
   loadFirmware,
   loadKernel,
   placeAtTop,
+  placeImage,
+  type Ram,
 } from '../board/images.ts';
 import { DYNAMIC_INFORMATION, writeResetVector } from '../board/reset-vector.ts';
 import { boardReset, boardTick, VIRT } from '../board/virt.ts';
@@ -50,8 +54,13 @@ import {
 import type { GuestStatistics } from './statistics.ts';
 import { type Consumer, moveInput, moveOutput, type Producer } from './wire.ts';
 
-/** Reads an image's bytes, at each boot: kept between boots, they would double what a kernel needs. */
-export type Image = () => Uint8Array<ArrayBuffer>;
+/** An image's file. It is read at each boot: kept between boots, its bytes would double what a kernel needs. */
+export interface Image {
+  /** Bytes. */
+  readonly size: number;
+  /** Fills `into` with the bytes from `at` on, as far as there are some. Returns how many there were. */
+  read(into: Uint8Array, at: number): number;
+}
 export interface Images {
   readonly kernel?: Image;
   readonly initrd?: Image;
@@ -106,6 +115,29 @@ const decompress: Decompress = (format, bytes, limit) => {
     return undefined;
   }
 };
+
+/** Passes on all bytes of a file, and gives their memory back at once: an idle VMM makes no garbage, so nothing would be collected. */
+function whole<T>(image: Image, use: (bytes: Uint8Array) => T): T {
+  const buffer = new ArrayBuffer(image.size);
+  try {
+    const bytes = new Uint8Array(buffer);
+    return use(bytes.subarray(0, image.read(bytes, 0)));
+  } finally {
+    buffer.transfer(0);
+  }
+}
+
+/** Loads a kernel. A plain Image is read where it belongs: Debian's has 36 MB, and a copy of it cost some 30 ms. */
+function readKernel(ram: Ram, kernel: Image, at: number | undefined): Loaded | ImageError {
+  const header = new Uint8Array(IMAGE_HEADER_BYTES);
+  const start = header.subarray(0, kernel.read(header, 0));
+  if (!isPlainImage(start)) return whole(kernel, (bytes) => loadKernel(ram, bytes, decompress, at));
+  const loaded = placeImage(ram, start, kernel.size, at);
+  if (isImageError(loaded)) return loaded;
+  const offset = loaded.entry - ram.base;
+  kernel.read(ram.bytes.subarray(offset, offset + kernel.size), 0);
+  return loaded;
+}
 
 export class Guest {
   readonly workers: readonly Worker[];
@@ -253,29 +285,19 @@ export class Guest {
   }
 
   #load(): ImageError | undefined {
-    const kernel = this.#images.kernel?.();
-    const initrd = this.#images.initrd?.();
-    const firmware = this.#images.firmware?.();
-    try {
-      return this.#place(kernel, initrd, firmware);
-    } finally {
-      // Now: an idle VMM makes no garbage, so nothing would be collected.
-      for (const image of [kernel, initrd, firmware]) image?.buffer.transfer(0);
-    }
-  }
-  #place(kernel?: Uint8Array, initrd?: Uint8Array, firmware?: Uint8Array): ImageError | undefined {
     const { harts } = this.#configuration;
     const ram = { bytes: this.#machine.ram, base: this.#machine.ramBase };
+    const { kernel, initrd, firmware } = this.#images;
     let first: Loaded | undefined;
     let end = ram.base;
     if (firmware) {
-      const loaded = loadFirmware(ram, firmware);
+      const loaded = whole(firmware, (bytes) => loadFirmware(ram, bytes));
       if (isImageError(loaded)) return loaded;
       first = loaded;
       end = loaded.end;
     }
     if (kernel) {
-      const loaded = loadKernel(ram, kernel, decompress, firmware ? KERNEL_BEHIND_FIRMWARE : undefined);
+      const loaded = readKernel(ram, kernel, firmware ? KERNEL_BEHIND_FIRMWARE : undefined);
       if (isImageError(loaded)) return loaded;
       first ??= loaded;
       end = Math.max(end, loaded.end);
@@ -290,9 +312,10 @@ export class Guest {
 
     // Its size does not depend on where the initrd lies.
     const size = this.#tree({ start: 0, end: 0 }).length;
-    const place = placeAtTop(ram, end, size, initrd?.length ?? 0);
+    const place = placeAtTop(ram, end, size, initrd?.size ?? 0);
     if (isImageError(place)) return place;
-    if (initrd && place.initrd) ram.bytes.set(initrd, place.initrd.start - ram.base);
+    if (initrd && place.initrd)
+      initrd.read(ram.bytes.subarray(place.initrd.start - ram.base, place.initrd.end - ram.base), 0);
     let tree = 0;
     if (this.#configuration.deviceTree) {
       tree = place.tree;

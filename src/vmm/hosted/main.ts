@@ -3,7 +3,7 @@
 import { fstatSync, readSync } from 'node:fs';
 import { startPartition } from '../../sdk/index.ts';
 import { collectGarbage } from './garbage.ts';
-import { Guest, type GuestConfiguration, type Images } from './guest.ts';
+import { Guest, type GuestConfiguration, type Image, type Images } from './guest.ts';
 import { UARTS } from './machine-state.ts';
 import { Publisher, STATISTICS, STATISTICS_BYTES } from './statistics.ts';
 
@@ -21,16 +21,20 @@ const COLLECT_MS = 5000;
 /** No guest has a use for more: its RAM is at most 2 GiB, and Node reads no more than that at once. */
 const MAX_IMAGE_BYTES = 2 ** 30;
 
-/** An image's bytes, as far as they are there: its descriptor was opened by the kernel, and stays open for the next boot. */
-function readImage(descriptor: number, size: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  while (at < size) {
-    const n = readSync(descriptor, bytes, at, size - at, at);
-    if (n === 0) return bytes.slice(0, at);
-    at += n;
-  }
-  return bytes;
+/** A file that the kernel opened; it stays open for the next boot. */
+function imageOf(descriptor: number, size: number): Image {
+  return {
+    size,
+    read(into, from) {
+      let count = 0;
+      while (count < into.length) {
+        const n = readSync(descriptor, into, count, into.length - count, from + count);
+        if (n === 0) break;
+        count += n;
+      }
+      return count;
+    },
+  };
 }
 
 const partition = await startPartition();
@@ -43,9 +47,7 @@ const files = Object.entries(start.files)
   .filter(([name]) => name !== STATISTICS)
   .map(([name, descriptor]) => ({ name, descriptor, size: fstatSync(descriptor).size }));
 const tooLarge = files.find(({ size }) => size > MAX_IMAGE_BYTES)?.name;
-const images: Images = Object.fromEntries(
-  files.map(({ name, descriptor, size }) => [name, () => readImage(descriptor, size)]),
-);
+const images: Images = Object.fromEntries(files.map(({ name, descriptor, size }) => [name, imageOf(descriptor, size)]));
 const lines = UARTS.map((uart) => {
   const name = devices[uart];
   return name === undefined ? undefined : { output: partition.producer(name), input: partition.consumer(name) };
