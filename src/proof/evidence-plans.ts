@@ -19,6 +19,9 @@ const KEPT = 500;
 const SEARCHED = 24;
 const RUNS = 4;
 const STEPS = 60;
+/** Where more validators than these run a function, so many plans of each. */
+const FEW = 3;
+const OF_EACH = 60;
 
 interface Hostile {
   readonly words: Words;
@@ -145,8 +148,10 @@ export class Plans {
       if (!said) return 'COVER boot';
     }
     let searched = 0;
-    for (const validator of this.#validatorsOf(fn)) {
-      const list = this.#refusedBy(validator);
+    const validators = this.#validatorsOf(fn);
+    for (const validator of validators) {
+      const all = this.#refusedBy(validator);
+      const list = validators.length > FEW ? all.slice(0, OF_EACH) : all;
       // First what has refuted others.
       const order = list.toSorted((a, b) => Number(b.breach != null) - Number(a.breach != null));
       for (const hostile of order) {

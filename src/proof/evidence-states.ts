@@ -69,11 +69,14 @@ interface Kept {
 
 /** Runs of the core, and changed states made of each that is kept. */
 const RUNS = 400;
-const CHANGED = 3;
+const CHANGED = 6;
 /** States of one kind: the same action, result, functions that run and tables that change. */
-const OF_A_KIND = 8;
+const OF_A_KIND = 10;
 /** States in which a mutant does otherwise that all theorems are looked at in. */
 const LOOKED_AT = 3;
+
+/** Arguments that are the first beyond something. */
+const LIMITS = [1, 4, 9, 16, 32, 64, 256, 1025, 2049, 1 << 30];
 
 const isSame = (a: Effects, b: Effects): boolean =>
   a.result === b.result &&
@@ -108,7 +111,7 @@ export class States {
       for (let i = 0; kept !== undefined && i < CHANGED; i++) {
         const changed = desk.load(kept.plan, this.#otherWords(kept, pick));
         if (checked.ask('invariant', changed) !== true) continue;
-        const other = args.map((x) => (pick(3) === 0 ? x + pick(3) - 1 : x));
+        const other = args.map((x) => [x, x, x, x + 1, x - 1, LIMITS[pick(LIMITS.length)] - pick(2)][pick(6)]);
         this.#keep(changed, step.action, step.args.has('op') ? other.with(2, args[2]) : other, plans);
       }
       checked.run(k, step.action.fn.name, args);
@@ -155,7 +158,17 @@ export class States {
   #otherWords({ state, plan }: Kept, pick: (n: number) => number): Words {
     const words = [...state];
     const names = this.#checked.names;
-    for (let n = 1 + pick(3); n > 0; n--) {
+    // Late in the time's low word, or just after it.
+    if (pick(4) === 0)
+      words.push(
+        names.indexOf('timeHi'),
+        0,
+        1 + pick(2),
+        names.indexOf('timeLo'),
+        0,
+        [0, 1, 3, (1 << 30) - 1][pick(4)],
+      );
+    for (let n = pick(4); n > 0; n--) {
       const from = pick(2) === 0 ? state : plan;
       const near = from.length === 0 ? 0 : from[3 * pick(from.length / 3) + 2];
       const value = [near, near + 1, near - 1, 0, 1, 2, (1 << 30) - 1, 0x7fffffff][pick(8)] | 0;

@@ -5,9 +5,9 @@
 // plans in which the theorems' premises hold; only of what is left a solver is asked. So that this measures the prover and
 // not a test, it is asked about some of the others too.
 // --all   judges what has no fate yet   --anew   forgets the fates   --minutes=5   stops after that and keeps what there is
-// --retry=open,survived   judges those once more   --enough=90   seconds of questions about one mutant
+// --no-solver   only runs them   --retry=unseen,open,survived   judges those once more, from the beginning   --enough=90   seconds of questions about one mutant
 // --sample=40   so many with a fate are judged again: the same must come out   --prover=60   so many are asked of the prover
-// --seed=1   of both samples   --function=NAME   --part=1/2   each second one
+// --seed=1   of both samples   --function=REGEXP   --part=1/2   each second one
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ const { values: given } = parseArgs({
     retry: { type: 'string', default: '' },
     enough: { type: 'string', default: '90' },
     sample: { type: 'string', default: '40' },
-    prover: { type: 'string', default: '0' },
+    prover: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
     part: { type: 'string', default: '1/1' },
     function: { type: 'string' },
@@ -97,6 +97,8 @@ const groupOf = (fate: Fate | null): string => {
   const [how, what = ''] = (fate ?? 'not judged').split(': ');
   return `${how} ${what.split(/[ ,]/, 1)[0] ?? ''}`.trim();
 };
+/** Which theorem is seen first depends on what was judged before; that one is, does not. */
+const kindOf = (fate: Fate | null): string => (fate ?? '').replace(/^(run|replayed|solver): .*/, 'refuted');
 
 function table(): string {
   const lines = [...Map.groupBy(all, (m) => groupOf(fateOf(m)))]
@@ -125,7 +127,7 @@ async function mutation(): Promise<string[]> {
   const [part, parts] = given.part.split('/').map(Number);
   const again = given.retry.split(',');
   const mine = all.filter(
-    (m, i) => i % parts === part - 1 && (given.function === undefined || m.fn === given.function),
+    (m, i) => i % parts === part - 1 && (given.function === undefined || new RegExp(given.function).test(m.fn)),
   );
   const isOver = () => performance.now() > until;
   const say = (fate: string, mutant: Mutant) => console.log(`${fate}  ${nameOf(mutant)}`);
@@ -137,18 +139,15 @@ async function mutation(): Promise<string[]> {
     if (count % 50 === 0) save();
   };
   if (given.all) {
-    const open = mine.filter((m) => fateOf(m) === null || again.includes(fateOf(m) ?? ''));
-    const left: Mutant[] = [];
+    // Of what nothing is seen in runs, that stays so: a solver is asked next.
+    const open = mine.filter((m) => [null, 'unseen', ...again].includes(fateOf(m)));
     for (const mutant of open) {
       if (isOver()) break;
-      const fate = judge.seen(mutant);
-      if (fate !== undefined) judged(mutant, fate);
-      else if (given['no-solver']) judged(mutant, 'open');
-      else left.push(mutant);
-    }
-    for (const mutant of left) {
-      if (isOver()) break;
-      judged(mutant, await judge.asked(mutant));
+      const before = fateOf(mutant);
+      const isToRun = before !== 'unseen' || again.includes('unseen');
+      if (!isToRun && given['no-solver']) continue;
+      const seen = isToRun ? judge.seen(mutant) : undefined;
+      judged(mutant, seen ?? (given['no-solver'] ? 'unseen' : await judge.asked(mutant)));
     }
     save();
     console.log(`left: ${mine.filter((m) => fateOf(m) === null).length}`);
@@ -162,7 +161,7 @@ async function mutation(): Promise<string[]> {
       pick,
     )) {
       const fate = judge.seen(mutant) ?? (await judge.asked(mutant));
-      const isSame = groupOf(fate) === groupOf(fateOf(mutant));
+      const isSame = kindOf(fate) === kindOf(fateOf(mutant));
       if (!isSame) wrong.push(`${nameOf(mutant)}: ${fate}, but ${fateOf(mutant)} in mutants.json`);
       say(fate, mutant);
     }
@@ -171,7 +170,7 @@ async function mutation(): Promise<string[]> {
   const seen = mine.filter((m) => /^run: (?!COVER|SPEC-SAFE)/.test(fateOf(m) ?? ''));
   let refuted = 0;
   const sample = some(seen, Number(given.prover), pick);
-  for (const mutant of sample) {
+  for (const mutant of given.all ? [] : sample) {
     const keys = (fateOf(mutant) ?? '').slice('run: '.length).split(', ');
     const key = keys[pick(keys.length)];
     const isRefuted = await judge.isRefuted(mutant, key);
@@ -179,7 +178,7 @@ async function mutation(): Promise<string[]> {
     else wrong.push(`the prover does not refute ${key} of ${nameOf(mutant)}`);
     say(`prover: ${key} ${isRefuted ? 'sat' : 'NOT REFUTED'}`, mutant);
   }
-  if (sample.length > 0) console.log(`of ${sample.length} seen in a run, the prover refutes ${refuted}`);
+  if (!given.all) console.log(`of ${sample.length} seen in a run, the prover refutes ${refuted}`);
   return wrong;
 }
 
@@ -190,7 +189,7 @@ const wrong = await mutation();
 const reasons = justified();
 for (const mutant of all) {
   const fate = fateOf(mutant);
-  if ((fate === 'survived' || fate === 'open') && !reasons.has(nameOf(mutant)))
+  if ((fate === 'survived' || fate === 'open' || fate === 'unseen') && !reasons.has(nameOf(mutant)))
     wrong.push(`${fate} without a reason in survivors.md: ${nameOf(mutant)}`);
 }
 console.log(`\n${all.length} mutants\n${table()}`);

@@ -220,10 +220,10 @@ const TWIN = 'theMutant';
  * What becomes of a mutant. `run`: theorems that are false of it, each seen in a run of it; `replayed`: a theorem of which a
  * solver has found a counterexample, which is one on the code that runs too; `solver`: one that a solver refutes. `refused`: it is outside the language. `identical`: it is the same program. `same`: it does the same, and
  * `stricter`: its boot accepts less and nothing else has changed, both proved by a solver. `survived`: no theorem is
- * refuted; `open`: nor are all answered.
+ * refuted; `open`: nor are all answered; `unseen`: no solver has been asked yet.
  */
 export type Fate = `run: ${string}` | `replayed: ${string}` | `solver: ${string}` | (typeof SILENT)[number];
-export const SILENT = ['refused', 'identical', 'same', 'stricter', 'survived', 'open'] as const;
+export const SILENT = ['refused', 'identical', 'same', 'stricter', 'survived', 'open', 'unseen'] as const;
 
 /** The judge of the mutants of one core. */
 export class Judge {
