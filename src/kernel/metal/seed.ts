@@ -97,7 +97,7 @@ export function takeSeed(e: Seeds, tree: Word): void {
 }
 /** p's half to its message page, or from there. */
 export function exchangeSeed(r: Regions, e: Seeds, p: number, isPut: number): number {
-  if (e.seedIsThere === 0) return E_EMPTY;
+  if (e.seedIsThere === 0 || e.seedHalf[p] === 0) return E_EMPTY;
   const first = (e.seedHalf[p] - 1) * HALF_WORDS;
   const page = dataOf(r, p);
   for (let w = 0; w < HALF_WORDS; w++) {
