@@ -108,6 +108,19 @@ export function main(_restarts: number, _startKind: number): number {
   );
 });
 
+test('what bare metal does not carry out is refused, not left out', async () => {
+  const place = path.join(folder, 'config');
+  mkdirSync(place);
+  writeFileSync(path.join(place, 'a.ts'), '');
+  writeFileSync(
+    path.join(place, 'system.yaml'),
+    '{ virtsec: 1, system: config, partitions: { a: { app: ./a.ts, config: { limit: 3 } } } }',
+  );
+  const { status, stderr } = await virtsec(['run', place, '--metal']);
+  assert.equal(status, 2);
+  assert.match(stderr, /partition `a`: `config` is not carried out on bare metal/);
+});
+
 // ---- a partition in C
 
 const C = path.join(root, 'sdk/metal');

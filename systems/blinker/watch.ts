@@ -1,5 +1,5 @@
 // Prints each new count, and whether it is valid.
-import { OK, got, putByte, read, resultWord, send, wait } from 'virtsec/sdk/bare';
+import { OK, got, putByte, read, resultWord, streamWrite, wait } from 'virtsec/sdk/bare';
 import { port } from 'virtsec/sdk/intrinsics';
 
 export class Watch {
@@ -22,7 +22,7 @@ export function main(s: Watch, _restarts: number, _startKind: number): number {
       putByte(1, DIGIT + ((s.last / TEN) | 0));
       putByte(2, DIGIT + s.last - ((s.last / TEN) | 0) * TEN);
       putByte(3, NEWLINE);
-      send(port('lines'), BYTES, 0);
+      streamWrite(port('lines'), BYTES);
     }
     wait(FRAME);
   }

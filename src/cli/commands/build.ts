@@ -106,7 +106,7 @@ export async function bareImage(
   const compiled = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 });
   const partitions: BarePartition[] = [];
   for (const [p, partition] of description.partitions.entries()) {
-    const { name, form, what, memory, devices, grants, at } = partition;
+    const { name, form, what, memory, devices, grants, config, at } = partition;
     const no = (why: string): never => {
       throw new Failure(EXIT.usage, `virtsec build: partition \`${name}\`: ${why}`);
     };
@@ -130,6 +130,8 @@ export async function bareImage(
         registers: [UART],
         interrupt: UART_INTERRUPT,
       });
+    } else if (config !== undefined) {
+      no('`config` is not carried out on bare metal: what a program there is to know stands in its source');
     } else if (grants.file !== undefined || grants.folder !== undefined) {
       no('no file is granted on bare metal');
     } else if (isOperator(partition)) {

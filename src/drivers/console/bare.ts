@@ -143,8 +143,9 @@ function typed(s: Console): void {
   if (told >= 0) streamNotify(told);
 }
 const ROUNDS = 0x7fff_ffff;
-export function main(s: Console, _restarts: number, _startKind: number): number {
-  for (let stream = 0; stream < port('streams'); stream++) streamBegin(stream);
+export function main(s: Console, restarts: number, _startKind: number): number {
+  // In the first life of all that was put before it began is to be shown.
+  if (restarts > 0) for (let stream = 0; stream < port('streams'); stream++) streamBegin(stream);
   for (let round = 0; round < ROUNDS; round++) {
     s.isBusy = 0;
     for (let handle = 0; handle < port('*'); handle++) drain(s, handle);

@@ -7,10 +7,16 @@ use virtsec_metal::{fetch, log, reply, Start, FOREVER};
 virtsec_metal::main!(run);
 
 fn run(start: Start) -> i32 {
-    let Some(ask) = start.port("ask") else { return 1 };
+    let ask = match start.port("ask") {
+        Some(ask) => ask,
+        None => return 1,
+    };
     loop {
         let (mut name, mut message) = ([0; 32], [0; 64]);
-        let Ok(name) = fetch(ask, &mut name, FOREVER) else { continue };
+        let name = match fetch(ask, &mut name, FOREVER) {
+            Ok(name) => name,
+            Err(_) => continue,
+        };
         let greeting = b"hello, ";
         message[..greeting.len()].copy_from_slice(greeting);
         message[greeting.len()..greeting.len() + name.len()].copy_from_slice(name);
