@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { test } from 'node:test';
+import { OK, boot } from '../kernel/core/core.ts';
 import { analyse, claimFaults, formatFaults, readDescription, showDescription } from './index.ts';
 import { picture } from './report/picture.ts';
 import { edgesOf, layOut } from './report/layout.ts';
+import { compileTables } from './tables.ts';
 
 const host = { fileExists: () => true, images: ['debian'], firmware: ['opensbi'] };
 const SYSTEMS = new URL('../../systems/', import.meta.url);
@@ -46,6 +48,12 @@ for (const name of names) {
     const isOfApps = description.partitions.every(({ form }) => form === 'app');
     if (!isOfApps) assert.ok(compromise.takesAll.monolithic > 1 && compromise.takesAll.dom0 > 1);
     for (const one of assertions) assert.ok(one.holds && !one.isEmpty, one.text);
+  });
+
+  // Which plans `boot` must accept is no theorem: one that refuses everything would be safe.
+  test(`${name}: the core accepts its plan`, () => {
+    const { kernel } = compileTables(read(name).description);
+    assert.equal(boot(kernel), OK);
   });
 
   test(`${name}: written out with every default it reads back as itself`, () => {

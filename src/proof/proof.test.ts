@@ -262,6 +262,14 @@ describe('theorems', () => {
     assert.deepEqual(cover(program, code, 2000).missing, []);
   });
 
+  test('a boot that refuses what it should accept is noticed', async () => {
+    const core = texts.core.replace('isWithin(k.nmodes, 1, MAX_MODES)', 'isWithin(k.nmodes, 1, 1)');
+    assert.notEqual(core, texts.core);
+    const strict = { ...texts, core };
+    const { missing } = cover(readProgram('typescript', strict), await load(strict), 50);
+    assert.ok(missing.includes('boot refuses a plan that is well-formed'));
+  });
+
   test('every action takes a number of steps that the plan bounds', () => {
     const program = agreedProgram(texts);
     for (const action of actionsOf(program)) assert.deepEqual(boundOf(program, action).unbounded, [], action.name);

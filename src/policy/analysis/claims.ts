@@ -7,6 +7,9 @@ import { CLOCK, type Flow, FlowGraph } from './flows.ts';
 
 const hops = (path: readonly Flow[]): Hop[] => path.map(({ at, sentence }) => ({ at, sentence }));
 
+/** What cuts the way and leaves its channels, if there is such a thing. */
+const cutOf = (path: readonly Flow[]): string | undefined => path.find(({ cut }) => cut !== undefined)?.cut;
+
 const pairs = ({ from, to }: Assertion): [string, string][] =>
   from.flatMap((one) => to.map((other): [string, string] => [one, other]));
 
@@ -42,9 +45,10 @@ export function neverFlows(description: Description): Fault[] {
       sentence: `\`${from}\` must never reach \`${to}\`, and ${way(path)}`,
       path: hops(path),
       help:
-        path.length === 1
+        cutOf(path) ??
+        (path.length === 1
           ? 'remove it, or the assertion if the flow is wanted'
-          : 'cut the way at one of its steps: remove a channel, or make it one-way the other way round',
+          : 'cut the way at one of its steps: remove a channel, or make it one-way the other way round'),
     };
   });
 }
@@ -78,7 +82,7 @@ export function neverDirectly(description: Description): Fault[] {
       at: assertion.at['never'],
       sentence: `\`${from}\` must not reach \`${to}\` directly, and does`,
       path: hops([flow]),
-      help: 'remove it, or let it end at a partition between the two',
+      help: flow.cut ?? 'remove it, or let it end at a partition between the two',
     };
   });
 }
@@ -121,7 +125,9 @@ export function labelsDominate(description: Description): Fault[] {
           at: path[0].at,
           sentence: `information labelled \`${label.writes}\` flows from \`${name}\` to \`${other}\`, which may read up to \`${reads}\``,
           path: hops(path),
-          help: `make it one-way towards \`${name}\`, or put a partition between that is trusted to do it: \`label: { reads: ${label.writes}, writes: ${reads} }\``,
+          help:
+            cutOf(path) ??
+            `make it one-way towards \`${name}\`, or put a partition between that is trusted to do it: \`label: { reads: ${label.writes}, writes: ${reads} }\``,
         },
       ];
     });
@@ -152,7 +158,7 @@ export function replicasAreSeparate(description: Description): Fault[] {
           at,
           sentence: `replicas of \`${form}\` are not separate: \`${path[0].from}\` reaches \`${path.at(-1)!.to}\`${joint}`,
           path: hops(path),
-          help: 'give the partition between them replicas too, or make its channels one-way',
+          help: cutOf(path) ?? 'give the partition between them replicas too, or make its channels one-way',
         },
       ];
     });

@@ -16,6 +16,8 @@ export interface Flow {
   /** What happens on this hop, as a sentence without full stop. */
   readonly sentence: string;
   readonly at: Range;
+  /** What to write so that this hop is gone and its channel is not. */
+  readonly cut?: string;
 }
 
 /** The flows of one channel. The way back of a stream, a call and a blocking queue is a flow like any other. */
@@ -45,7 +47,8 @@ function channelFlows(channel: Channel): Flow[] {
       case 'queuing': {
         const there = flow(from, to, `${from} sends to ${to} by queue \`${name}\``);
         const back = flow(to, from, `${to} lets ${from} feel how full queue \`${name}\` is (overflow: block)`);
-        return channel.overflow === 'block' ? [there, back] : [there];
+        const cut = `write \`overflow: drop\` in \`${name}\`: then nothing comes back`;
+        return channel.overflow === 'block' ? [there, { ...back, cut }] : [there];
       }
       case 'signal':
         return [flow(from, to, `${from} signals ${to} by \`${name}\``)];

@@ -264,7 +264,7 @@ function edgeDrawings(edges: readonly Edge[], layout: Layout, broken: ReadonlySe
     const [c1, c2] = atLeft ? [x1 + flat, x2 - 10] : [x1 + 10, x2 - flat];
     const bend = (c2 - c1) / 2;
     const d = `M${x1} ${y1} H${c1} C${c1 + bend} ${y1} ${c2 - bend} ${y2} ${c2} ${y2} H${x2}`;
-    const at = atLeft ? label(x1 + 11, y1 - 4, 'start') : label(x2 - 11, y2 - 4, 'end');
+    const at = atLeft ? label(x1 + 11, y1 - 6, 'start') : label(x2 - 11, y2 - 6, 'end');
     return [{ line: line(d, a === left), label: at }];
   });
   return [...drawn.map(({ line }) => line), ...drawn.map(({ label }) => label)];
