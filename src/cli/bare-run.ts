@@ -39,7 +39,7 @@ export async function runOnMetal(command: Command, call: Call, io: Io, options: 
   const on = call.value('on') ?? 'virtsec';
   if (on !== 'virtsec' && on !== 'qemu') throw usageFailure(command, `--on: \`${on}\` is neither virtsec nor qemu`);
   const file = findDescription('run', call.words[0]);
-  const description = checkedDescription(await readDescriptionFile(file));
+  const description = checkedDescription(await readDescriptionFile(file), true);
   const image = await bareImage(description, dirname(file), io, call.has('unproved-core'));
   const echo = call.has('json') ? () => {} : (text: string) => io.out(text);
   const ram = Math.max(LEAST_RAM, 2 * Math.ceil(image.ram / 2 ** 21));

@@ -14,6 +14,7 @@ import {
   type Description,
   formatFaults,
   type Host,
+  notOnMetal,
   PRESENCE,
   readDescription,
   type TerminalChoice,
@@ -88,8 +89,8 @@ export function withKey<T>(command: string, file: string, use: (pem: string) => 
   }
 }
 
-/** Throws a Failure with the messages of a wrong description, or of one that breaks what it asserts. */
-export function checkedDescription({ name, text, host }: DescriptionFile): Description {
+/** Throws a Failure with the messages of a wrong description, of one that breaks what it asserts, or that bare metal does not carry out. */
+export function checkedDescription({ name, text, host }: DescriptionFile, isForMetal = false): Description {
   const reading = readDescription(
     name,
     text,
@@ -98,6 +99,8 @@ export function checkedDescription({ name, text, host }: DescriptionFile): Descr
   );
   const { description, source } = reading;
   if (description === undefined) throw new Failure(EXIT.usage, reading.messages.join('\n\n'));
+  const refused = isForMetal ? notOnMetal(description) : [];
+  if (refused.length > 0) throw new Failure(EXIT.usage, formatFaults(source, refused).join('\n\n'));
   const broken = claimFaults(description);
   if (broken.length > 0) throw new Failure(EXIT.failed, formatFaults(source, broken).join('\n\n'));
   return description;

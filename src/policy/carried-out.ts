@@ -1,6 +1,7 @@
 // What the format has and this version's kernel does not carry out yet: one list. `check` takes all of it, `run` refuses.
 //
 // VS104: What `run` starts is carried out by this version's kernel; `check` takes all of the format.
+// VS109: What `build` makes an image of, and `run --metal` starts, is carried out on bare metal.
 import { type Channel, type Description, endsOf, type Partition } from './description.ts';
 import type { Fault, Range } from './source.ts';
 
@@ -50,6 +51,10 @@ function ofPartition(partition: Partition): Fault[] {
   if (form === 'app' && what.startsWith('virtsec/') && !OWN_APPLICATIONS.includes(what)) {
     return [refuse(partition.at['app'], `\`${what}\``, `carried out: files, ${OWN_APPLICATIONS.join(', ')}`)];
   }
+  if (form === 'app' && what.endsWith('.elf')) {
+    const sentence = `\`${what}\` is a program for bare metal: \`virtsec check\` takes it, \`virtsec run\` cannot start it on this host`;
+    return [{ code: 'VS104', at: partition.at['app'], sentence, help: 'start it there: `virtsec run SYSTEM --metal`' }];
+  }
   return FIELDS.flatMap(([key, field, isCarriedOut]): Fault[] => {
     const at = partition.at[key];
     if (at === undefined || (isCarriedOut?.(partition) ?? false)) return [];
@@ -67,3 +72,21 @@ function ofChannel(description: Description, channel: Channel): Fault[] {
   if (channel.as === undefined || DEVICES.includes(channel.as)) return [];
   return [refuse(channel.at['as'], `the device \`${channel.as}\``, `carried out: ${DEVICES.join(', ')}`)];
 }
+
+/** What an application has of a host, as its places name them. */
+const OF_A_HOST: readonly Rule[] = [
+  ['grants.file', 'a file of a host (`grants.file`)'],
+  ['grants.folder', 'a folder of a host (`grants.folder`)'],
+  ['config', 'settings of an application (`config`)'],
+];
+
+/** The same for bare metal: there is no host under it. */
+export const notOnMetal = ({ partitions }: Description): Fault[] =>
+  partitions.filter(isApp).flatMap(({ at }) =>
+    OF_A_HOST.flatMap(([key, what]): Fault[] => {
+      const place = at[key];
+      const sentence = `bare metal does not carry out ${what}: \`virtsec run\` takes it, \`virtsec build\` and \`virtsec run --metal\` cannot`;
+      const help = `remove \`${key.split('.').at(-1)}\`, or run the system on a host: \`virtsec run SYSTEM\``;
+      return place === undefined ? [] : [{ code: 'VS109', at: place, sentence, help }];
+    }),
+  );

@@ -4,16 +4,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { claimFaults, formatFaults, notCarriedOut, readDescription } from './index.ts';
+import { claimFaults, formatFaults, notCarriedOut, notOnMetal, readDescription } from './index.ts';
 import { faultHost, faultMessage, faultNames, faultPath, faultText } from './tests/corpus.ts';
 import { messagesPage, rules, usedNumbers } from './tests/messages-page.ts';
 
-/** Everything that a description can be told: by its rules, or, when it keeps them, by `run` (VS104) and its own claims. */
+/** Everything that a description can be told: by its rules, or, when it keeps them, by `run` (VS104), `build` (VS109) and its own claims. */
 function messagesOf(text: string, number: string): readonly string[] {
   const reading = readDescription('system.yaml', text, faultHost);
   const { description, source } = reading;
   if (description === undefined) return reading.messages;
-  return formatFaults(source, number === '104' ? notCarriedOut(description) : claimFaults(description));
+  const last = { '104': notCarriedOut, '109': notOnMetal }[number] ?? claimFaults;
+  return formatFaults(source, last(description));
 }
 
 const numberOf = (name: string): string => name.slice(0, 3);

@@ -6,7 +6,7 @@ import { parseTree } from './tree.ts';
 import { type Host, VALIDATORS, type Validator } from './validators.ts';
 
 export { type Analysis, analyse, claimFaults, type Finding, findings } from './analysis/analysis.ts';
-export { notCarriedOut } from './carried-out.ts';
+export { notCarriedOut, notOnMetal } from './carried-out.ts';
 export {
   type BootFiles,
   bootAsWritten,

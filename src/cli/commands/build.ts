@@ -178,7 +178,7 @@ Examples:
     if (!BOARDS.includes(board))
       throw usageFailure(command, `--board: \`${board}\` is not one of ${BOARDS.join(', ')}`);
     const file = findDescription('build', call.words[0]);
-    const description = checkedDescription(await readDescriptionFile(file));
+    const description = checkedDescription(await readDescriptionFile(file), true);
     const image = await bareImage(description, dirname(file), io, call.has('unproved-core'));
     const bytes = output.endsWith('.bin') ? image.flat : image.elf;
     try {

@@ -37,7 +37,7 @@ Each message has a number, which stands here with the rule behind it and an exam
 from the sources.)
 
 From VS501 on: what the description asserts does not hold (exit status 1). All others: the description is wrong (exit
-status 2); VS104 comes from \`virtsec run\` alone, and VS212 and VS229 are warnings of \`virtsec check\`.
+status 2); VS104 comes from \`virtsec run\` alone, VS109 from \`virtsec build\` and \`run --metal\`, and VS212 and VS229 are warnings of \`virtsec check\`.
 
 ${sections.join('\n')}`;
 }
