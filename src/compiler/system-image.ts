@@ -1,7 +1,7 @@
 // The image of a whole system for bare RISC-V: the kernel, the plan's words, the layout of memory, and the partitions'
 // programs. The stubs here (reset, trap entry and exit) are the only code that is not written in TypeScript.
 //
-//   RAM      stubs, kernel code, texts, plan, layout, programs, guests' files | state, stack
+//   RAM      stubs, kernel code, texts, plan, layout, programs, guests' files | state, stack | what a reset leaves of the log
 //   behind   for each partition its code (read, execute), its data (read, write), the memory of its guest, and for each stream
 //            what each side writes: all of them naturally aligned powers of two
 import { Assembler } from './assemble.ts';
@@ -21,6 +21,8 @@ export const STACK_BYTES = 16 * 1024;
 /** What the stubs call. */
 export const KERNEL_ROOTS: readonly string[] = ['main', 'trap', 'handle', 'panic'];
 const FRAME = 4096;
+/** Behind the kernel's memory, a copy of its log that a warm reset leaves (kernel/metal/log.ts). */
+const KEPT_FRAMES = 3;
 const OP_EXIT = 3;
 const NAME_BYTES = 64;
 /** Words of 64 bits in a row of a program's table of streams (sdk/bare.ts). */
@@ -339,7 +341,7 @@ export function buildSystem(
     return { ...p, code: powerOfTwo(bytes.length), data };
   });
   const build = (kernelEnd: number) => {
-    let at = kernelEnd;
+    let at = kernelEnd + KEPT_FRAMES * FRAME;
     const place = (bytes: number, to = bytes): number => {
       const here = alignUp(at, to);
       at = here + bytes;

@@ -2,14 +2,15 @@
  * The system's log: what partitions say by LOG, and what the kernel says about them, in a ring. If no partition has the UART it goes
  * there in time that nobody uses, and what finds the ring full is lost (whoever sent it does not learn that). If a driver has the UART
  * the kernel leaves it alone, for its driver could see how busy it is, and with that who says something: then the ring keeps the
- * last words, and they are told when all is over.
+ * last words, and they are told when all is over. What was said before a warm reset (of a watchdog, or a hand) is told at the next boot:
+ * a copy of the ring's bytes lies behind the kernel's own memory, where neither the board nor the reset stub writes.
  */
 import type { Kernel } from '../core/core.ts';
 import { P_LOADING } from '../core/core.ts';
-import { UART_FRAME, putPatiently, transmit, transmitterIsEmpty } from './board.ts';
+import { UART_FRAME, print, putPatiently, transmit, transmitterIsEmpty } from './board.ts';
 import { nobodyHas } from './regions.ts';
 import type { Regions } from './regions.ts';
-import { add64, load8, symbol, text, word } from '../../compiler/intrinsics.ts';
+import { add64, load32, load8, store32, store8, symbol, text, word } from '../../compiler/intrinsics.ts';
 import type { Word } from '../../compiler/intrinsics.ts';
 
 /** A power of two. */
@@ -25,6 +26,12 @@ const SPACE = 32;
 const QUESTION_MARK = 63;
 const DELETE = 127;
 
+/** The copy: a mark, bytes that were put, modulo 2^32, and the bytes of the ring; page frames of it behind `kernelEnd`. */
+const MARK = 0x5669_7274;
+const KEPT_PUT = 4;
+const KEPT_BYTES = 64;
+export const KEPT_FRAMES = 3;
+
 export class Log {
   /** A byte a word. */
   readonly logRing = new Int32Array(LOG_BYTES);
@@ -39,9 +46,31 @@ export function prepareLog(k: Kernel, r: Regions, l: Log): void {
   l.logIsShown = nobodyHas(k, r, UART_FRAME) ? 1 : 0;
 }
 
+function kept(offset: number): Word {
+  return add64(symbol('kernelEnd'), word(offset));
+}
+/** After a reset that left memory as it was: what the log said last. Then there is a new copy, which is empty. */
+export function tellKeptLog(): void {
+  const put = load32(kept(KEPT_PUT));
+  if (load32(kept(0)) === MARK && put > 0) {
+    print(text('virtsec: before the reset the log said:\n'));
+    const from = put > LOG_BYTES ? put - LOG_BYTES : 0;
+    for (let i = from; i < put; i++) putPatiently(load8(kept(KEPT_BYTES + (i & (LOG_BYTES - 1)))));
+    print(text('virtsec: that was before the reset.\n'));
+  }
+  store32(kept(KEPT_PUT), 0);
+  store32(kept(0), MARK);
+}
+/** The end that was meant: there is nothing to be told. */
+export function forgetKeptLog(): void {
+  store32(kept(0), 0);
+}
 function append(l: Log, byte: number): void {
-  l.logRing[l.logPut & (LOG_BYTES - 1)] = byte;
+  const at = l.logPut & (LOG_BYTES - 1);
+  l.logRing[at] = byte;
   l.logPut = (l.logPut + 1) | 0;
+  store8(kept(KEPT_BYTES + at), byte);
+  store32(kept(KEPT_PUT), l.logPut);
 }
 function appendText(l: Log, from: Word): void {
   for (let i = 0; i < LONGEST_NOTE; i++) {

@@ -99,7 +99,18 @@ import {
   wakeVmm,
 } from './guest.ts';
 import type { Guests } from './guest.ts';
-import { drainLog, flushLog, logLine, logWaits, noteFault, noteRestart, prepareLog } from './log.ts';
+import {
+  KEPT_FRAMES,
+  drainLog,
+  flushLog,
+  forgetKeptLog,
+  logLine,
+  logWaits,
+  noteFault,
+  noteRestart,
+  prepareLog,
+  tellKeptLog,
+} from './log.ts';
 import type { Log } from './log.ts';
 import { exchangeSeed, readSeeds, takeSeed } from './seed.ts';
 import type { Seeds } from './seed.ts';
@@ -505,6 +516,7 @@ function giveHart(k: Kernel, r: Regions, g: Guests, l: Log, s: Supervisor): Word
     takeSwitch(k, 0);
     if (isOver(k, r, s)) {
       flushLog(l);
+      forgetKeptLog();
       powerOff(k.status);
     }
     const owner = k.winPart[k.curWin[0]];
@@ -683,8 +695,9 @@ export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, l: Log, e: 
   s.period = f.words[H_TICK] * MTIME_PER_US;
   if (boot(k) !== OK) refuse(text('the core does not accept the plan'));
   readLayout(k, r);
-  if (!layoutIsSound(k, r, low(shiftRight64(symbol('kernelEnd'), FRAME_SHIFT))))
-    refuse(text('the layout is not sound'));
+  // The log's copy is the kernel's, too.
+  const kernelEnd = low(shiftRight64(symbol('kernelEnd'), FRAME_SHIFT)) + KEPT_FRAMES;
+  if (!layoutIsSound(k, r, kernelEnd)) refuse(text('the layout is not sound'));
   if (!readInterrupts(k, s)) refuse(text('the interrupts of devices are not sound'));
   if (!readSeeds(k, e)) refuse(text('the seeds of partitions are not sound'));
   takeSeed(e, tree);
@@ -695,5 +708,6 @@ export function main(k: Kernel, f: PlanWords, r: Regions, g: Guests, l: Log, e: 
   s.confined = NOBODY;
   store64(addressOf(s.times), add64(mtime(), word(s.period)));
   print(text('Virtsec separation kernel on bare RV64\n'));
+  tellKeptLog();
   return giveHart(k, r, g, l, s);
 }

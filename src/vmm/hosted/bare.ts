@@ -29,6 +29,8 @@ export interface BareOptions {
   readonly input?: () => number | undefined;
   /** What the board's device tree gives as `rng-seed`, which is all that it has; 32 bytes, by default random. */
   readonly seed?: Uint8Array;
+  /** RAM as another run has left it, for a warm reset: the image is written over it, as a board's loader does. */
+  readonly before?: Uint8Array;
   /** Called after each instruction, which makes it slow: for measurements. */
   readonly observe?: (hart: Hart) => void;
 }
@@ -36,6 +38,8 @@ export interface BareEnd {
   /** What the finisher was told; undefined: it was stopped. */
   readonly status: number | undefined;
   readonly instructions: number;
+  /** RAM as it was left. */
+  readonly memory: Uint8Array;
 }
 
 /** Instructions between two looks at devices that nobody accessed. */
@@ -46,9 +50,10 @@ const PAGE = 4096;
 /** Runs it to its end, in this thread. Throws Error when the engine cannot go on. */
 export function runBare(
   image: Uint8Array,
-  { ram, budget = Infinity, output, isOver, input, observe, seed = randomBytes(SEED_BYTES) }: BareOptions,
+  { ram, budget = Infinity, output, isOver, input, observe, before, seed = randomBytes(SEED_BYTES) }: BareOptions,
 ): BareEnd {
   const machine = Machine.create({ harts: 1, ramBase: VIRT.ram, ramBytes: ram, clock: 'instructions' });
+  if (before !== undefined) machine.ram.set(before);
   machine.ram.set(image);
   // At the end of RAM, as QEMU's board has it.
   const tree = ram - PAGE;
@@ -105,5 +110,5 @@ export function runBare(
     boardTick(board);
     if (stop.why === 'idle') hart.waitForInterrupt(boardDeadline(board, 0));
   }
-  return { status, instructions: hart.instret };
+  return { status, instructions: hart.instret, memory: machine.ram };
 }
