@@ -25,7 +25,11 @@ export function actionsOf(program: Program): Action[] {
     .filter((fn) => fn.name !== 'boot' && !fn.name.startsWith('wf_'))
     .flatMap((fn): Action[] => {
       if (!fn.parameters.includes('op')) return [{ name: fn.name, fn, op: undefined }];
-      const operations = operationsOf(program).map(([name, op]) => ({ name: name.slice('OP_'.length), fn, op }));
+      const operations = operationsOf(program).map(([name, op]) => ({
+        name: name.slice('OP_'.length),
+        fn,
+        op,
+      }));
       return [...operations, { name: 'OTHER', fn, op: 'other' }];
     });
 }
@@ -167,13 +171,13 @@ export class Setting {
   }
 
   /** boot of a new state, with any plan. */
-  boot(): { before: State; after: State; accepted: Term; execution: Execution } {
+  boot(): { before: State; after: State; accepted: Term; result: Term; execution: Execution } {
     const before = State.fresh(this.program, isPlan(this.program));
     const after = before.copy();
     const execution = this.execution('boot');
     const result = execution.call('boot', [after]) ?? FALSE;
     this.q.runs.push({ before, after });
-    return { before, after, accepted: eq(result, this.constant('OK')), execution };
+    return { before, after, accepted: eq(result, this.constant('OK')), result, execution };
   }
 
   // ---- the action

@@ -7,6 +7,7 @@ import type { Execution } from './execute.ts';
 import type { Program } from './language.ts';
 import type { Question } from './question.ts';
 import type { Action } from './setting.ts';
+import type { Term } from './term.ts';
 
 export interface Theorem {
   readonly name: string;
@@ -45,22 +46,50 @@ export const THEOREMS: readonly Theorem[] = [
     x.q.assumeScans(boot);
     goalObligations(x.q, boot);
   }),
-  once('BOOT', 'boot accepts only such plans as the specification says, and ends in the invariant', (x) => {
-    const { after, accepted, execution } = x.boot();
-    x.q.assume(accepted);
-    x.q.assumeScans(execution);
-    x.goalHolds('plan', 'plan', after, TRUE);
-    x.goalHolds('invariant', 'invariant', after, TRUE);
-  }),
-  once('REFUSED', 'of a plan that boot refuses nothing is changed', (x) => {
-    const { before, after, accepted, execution } = x.boot();
-    x.q.assumeScans(execution);
-    for (const f of x.fields) x.q.goal(f, or(accepted, eq(after.field(f), before.field(f))), true);
-    for (const t of x.tables) {
-      const i = wordVar(`row.${t}`);
-      x.q.goal(t, or(accepted, eq(after.cell(t, i), before.cell(t, i))), true);
-    }
-  }),
+  once(
+    'BOOT',
+    'boot accepts only such plans as the specification says, ends in the invariant, as behaviour.ts says',
+    (x) => {
+      const { before, after, accepted, execution } = x.boot();
+      x.q.assume(accepted);
+      x.q.assumeScans(execution);
+      x.goalHolds('plan', 'plan', after, TRUE);
+      x.goalHolds('invariant', 'invariant', after, TRUE);
+      if (!x.program.functions.has('boot_sysMode')) return;
+      const said = (name: string, was: Term, ...row: Term[]) =>
+        x.program.functions.has(`boot_${name}`) ? x.spec(`boot_${name}`, before, ...row) : was;
+      for (const f of x.fields) x.q.goal(f, eq(after.field(f), said(f, before.field(f))), true);
+      for (const t of x.tables) {
+        const i = wordVar(`row.${t}`);
+        x.q.goal(t, implies(x.q.inTable(t, i), eq(after.cell(t, i), said(t, before.cell(t, i), i))), true);
+      }
+    },
+  ),
+  once(
+    'REFUSED',
+    'a plan that boot refuses, or that comes when the system runs: E_PLAN, and nothing is changed',
+    (x) => {
+      const { before, after, accepted, result, execution } = x.boot();
+      x.q.assumeScans(execution);
+      const refusal = x.constant('E_PLAN');
+      x.q.goal('result', or(accepted, eq(result, refusal)));
+      const running = State.any(x.program, 'S', isPlan(x.program));
+      const then = running.copy();
+      const again = x.execution('again').call('boot', [then]) ?? FALSE;
+      const isOff = eq(running.field('sysMode'), x.constant('SYS_OFF'));
+      x.q.goal('running: result', or(isOff, eq(again, refusal)));
+      for (const f of x.fields) x.q.goal(`running: ${f}`, or(isOff, eq(then.field(f), running.field(f))), true);
+      for (const t of x.tables) {
+        const i = wordVar(`row.${t}`);
+        x.q.goal(`running: ${t}`, or(isOff, eq(then.cell(t, i), running.cell(t, i))), true);
+      }
+      for (const f of x.fields) x.q.goal(f, or(accepted, eq(after.field(f), before.field(f))), true);
+      for (const t of x.tables) {
+        const i = wordVar(`row.${t}`);
+        x.q.goal(t, or(accepted, eq(after.cell(t, i), before.cell(t, i))), true);
+      }
+    },
+  ),
   {
     name: 'SPEC-SAFE',
     says: 'the specification itself computes within the tables and within 32 bits',

@@ -1694,3 +1694,34 @@ export function tick_credit(k: Kernel, n: number, i: number): number {
 export function tick_portCredit(k: Kernel, n: number, i: number): number {
   return i >= 0 && i < k.nports && isLast(k, n) ? k.portQuota[i] : k.portCredit[i];
 }
+
+// ---- boot, of a plan that it accepts: what is not named here is as a new kernel has it (theorem BOOT) -----------------------------------------
+/** Its manager does not have to start it. */
+function isBooted(k: Kernel, i: number): boolean {
+  return exists(k, i) && k.startsItself[i] === 1;
+}
+export function boot_sysMode(_k: Kernel): number {
+  return SYS_RUN;
+}
+export function boot_state(k: Kernel, i: number): number {
+  return isBooted(k, i) ? P_ASKED : P_HALTED;
+}
+export function boot_fx(k: Kernel, i: number): number {
+  return isBooted(k, i) ? FX_LOAD : 0;
+}
+export function boot_credit(k: Kernel, i: number): number {
+  return exists(k, i) ? k.quota[i] : 0;
+}
+export function boot_hmBack(k: Kernel, i: number): number {
+  return exists(k, i) ? k.hmDelay[i] : 0;
+}
+export function boot_portCredit(k: Kernel, i: number): number {
+  return i >= 0 && i < k.nports ? k.portQuota[i] : 0;
+}
+/** In the first mode, its first window, which the supervisor has yet to take. */
+export function boot_curWin(k: Kernel, i: number): number {
+  return i >= 0 && i < k.ncores ? k.scheduleFirst[i] : 0;
+}
+export function boot_switched(k: Kernel, i: number): number {
+  return i >= 0 && i < k.ncores ? 1 : 0;
+}
