@@ -139,16 +139,22 @@ export class Plans {
   prepare(fn: string): void {
     for (const validator of this.#validatorsOf(fn)) this.#refusedBy(validator);
   }
-  /** `THEOREM` or `THEOREM ACTION` that is false of the core with this function exchanged; undefined: none was seen. */
-  refuted(fn: string): string | undefined {
+  /**
+   * `THEOREM` or `THEOREM ACTION` that is false of the core with this function exchanged, changed in this line; undefined: none
+   * was seen.
+   */
+  refuted(fn: string, line: string): string | undefined {
     const desk = this.#desk;
+    if (fn === 'boot' && this.#bootsAgain()) return 'REFUSED';
     for (const words of this.#good) {
       const said = this.boots(desk.load(words));
       if (typeof said === 'string') return said;
       if (!said) return 'COVER boot';
     }
     let searched = 0;
-    const validators = this.#validatorsOf(fn);
+    // A line of `validate` is about one of them.
+    const about = fn === 'validate' ? /wf_\w+/.exec(line)?.[0] : undefined;
+    const validators = about === undefined ? this.#validatorsOf(fn) : [about];
     for (const validator of validators) {
       const all = this.#refusedBy(validator);
       const list = validators.length > FEW ? all.slice(0, OF_EACH) : all;
@@ -193,7 +199,11 @@ export class Plans {
       throw error;
     }
     try {
-      if (effects.result !== Number(checked.code['OK'])) return effects.changed.size > 0 ? 'REFUSED' : false;
+      if (effects.result !== Number(checked.code['OK'])) {
+        const isRefused = effects.result === Number(checked.code['E_PLAN']) && effects.changed.size === 0;
+        return isRefused ? false : 'REFUSED';
+      }
+      if (!this.#isAsSaid(k)) return 'BOOT';
       if (checked.ask('plan', k) !== true || checked.ask('invariant', k) !== true) return 'BOOT';
       return true;
     } catch (error) {
@@ -202,6 +212,27 @@ export class Plans {
     } finally {
       checked.undo(k);
     }
+  }
+  /** A system that runs is booted once more. */
+  #bootsAgain(): boolean {
+    const checked = this.#checked;
+    const k = this.#desk.load(this.#good[0]);
+    checked.put(k, checked.names.indexOf('sysMode'), 0, Number(checked.code['SYS_RUN']));
+    const { result, changed } = checked.run(k, 'boot', []);
+    checked.undo(k);
+    k['sysMode'] = 0;
+    return result !== Number(checked.code['E_PLAN']) || changed.size > 0;
+  }
+  /** After boot every word is as behaviour.ts says, at the rows that plans here have. */
+  #isAsSaid(k: Kernel): boolean {
+    const { code, names } = this.#checked;
+    return names.every((name, number) => {
+      if (!(`vis_${name}` in code)) return true;
+      const says = code[`boot_${name}`];
+      const rows = this.#checked.isTable(number) ? [0, 1, 2, 3, 4, 5, 6, 7] : [0];
+      // What it says of is the plan, which boot does not change.
+      return rows.every((row) => this.#checked.at(k, number, row) === (says === undefined ? 0 : says(k, row)));
+    });
   }
   /** Runs from a plan that boot accepts, until a theorem is false. `only`: this run. */
   #search(words: Words, only?: number): { theorem: string; run: number } | undefined {

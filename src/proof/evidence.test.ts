@@ -43,10 +43,10 @@ test('a fault of an action: the theorems that say so', () => {
 });
 test('a fault of a validator: what it lets in is seen to break a theorem; as it is, nothing is let in that does', () => {
   plans.prepare('wf_handle');
-  assert.equal(plans.refuted('wf_handle'), undefined);
+  assert.equal(plans.refuted('wf_handle', ''), undefined);
   const without = 'if (object < 0 || object >= k.nports) return false;';
   assert.equal(
-    exchanged('wf_handle', without, '', () => plans.refuted('wf_handle')),
+    exchanged('wf_handle', without, '', () => plans.refuted('wf_handle', '')),
     'BOOT-SAFE',
   );
 });
