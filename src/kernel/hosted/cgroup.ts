@@ -23,6 +23,9 @@ interface Hierarchy {
 /** Groups of this kernel process: `virtsec-PID`, one below for each process of a partition. */
 const OWN = `virtsec-${process.pid}`;
 
+/** The one below for this process itself, in version 2. */
+const SELF = 'kernel';
+
 /** The mount point of each version's controller (proc_pid_mounts(5)), and the group in it that this process is in. */
 function findHierarchies(): Hierarchy[] {
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
@@ -86,7 +89,15 @@ export class Cgroups {
       removeLeftovers(base);
       const own = path.join(base, OWN);
       mkdirSync(own);
-      // Version 2: a group's children have the controllers that it hands on, and it may hold no process itself then.
+      // Version 2: a group's children have the controllers that it hands on, and it may hold no process itself then: this process and the
+      // command that has started it go into one of their own. Who else is in the group is in the way.
+      if (existsSync(path.join(base, 'cgroup.controllers'))) {
+        mkdirSync(path.join(own, SELF));
+        const inBase = readFileSync(path.join(base, 'cgroup.procs'), 'utf8').split('\n');
+        for (const pid of [process.pid, process.ppid].map(String)) {
+          if (inBase.includes(pid)) writeFileSync(path.join(own, SELF, 'cgroup.procs'), pid);
+        }
+      }
       for (const group of [base, own]) {
         const control = path.join(group, 'cgroup.subtree_control');
         if (existsSync(control) && !readFileSync(control, 'utf8').includes('memory'))
