@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { boundOf } from './bound.ts';
 import { evaluator } from './evaluate.ts';
 import { Execution } from './execute.ts';
 import { cover, differences, explore, random } from './explore.ts';
 import { OutsideLanguage } from './language.ts';
-import { agreedProgram, built, fingerprint, sources } from './manifest.ts';
+import { ROOT, agreedProgram, built, fingerprint, sources } from './manifest.ts';
 import { readProgram } from './parse.ts';
 import { proveOne } from './prove.ts';
 import { smtLib } from './smt.ts';
-import { solver } from './solver.ts';
+import { solver, verdictOf } from './solver.ts';
 import { State } from './state.ts';
 import { load, tell } from './story.ts';
+import { long, eq64, mul64, sext } from './long.ts';
 import * as T from './term.ts';
 import { actionsOf, argumentsOf, isPlan } from './setting.ts';
 import { THEOREMS } from './theorems.ts';
@@ -250,7 +253,55 @@ describe('behaviour.ts', () => {
   });
 });
 
+describe('solvers', () => {
+  test('only the exact answer unsat proves', () => {
+    assert.equal(verdictOf('unsat\n'), 'unsat');
+    for (const output of ['', 'unknown\n', 'timeout\n', 'unsatisfiable\n', ' unsat\n', 'UNSAT\n'])
+      assert.equal(verdictOf(output), 'unknown', output);
+    // A formula that was not read as it stands is no formula.
+    assert.equal(verdictOf('(error "line 7: unknown constant e7")\nunsat\n'), 'unknown');
+  });
+
+  test('time is given to each question: after one that takes too long the next is answered', async () => {
+    const [x, y] = [T.wordVar('x'), T.wordVar('y')];
+    // The factors of a product of two large primes.
+    const product = eq64(mul64(sext(x), sext(y)), long(1_999_999_973n * 2_147_483_629n));
+    const factors = [product, T.slt(T.word(1), x), T.slt(T.word(1), y), T.slt(x, y)];
+    assert.equal((await solve(factors, [], 0.05)).verdict, 'unknown');
+    assert.equal((await solve([T.slt(x, y), T.slt(y, x)], [], 10)).verdict, 'unsat');
+  });
+
+  test("nothing is parsed by Z3's own thread, and its version is pinned", () => {
+    const files = globSync('src/proof/**/*.ts', { cwd: ROOT });
+    assert.ok(files.includes('src/proof/solver.ts'));
+    for (const file of files)
+      assert.ok(!/\.eval_smtlib2_string\(/.test(readFileSync(path.join(ROOT, file), 'utf8')), file);
+    const { devDependencies } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+      devDependencies: Record<string, string>;
+    };
+    for (const tool of ['z3-solver', 'acorn', 'oxc-parser'])
+      assert.match(devDependencies[tool] ?? '', /^\d+\.\d+\.\d+$/);
+  });
+});
+
 describe('theorems', () => {
+  test('nothing is said of rows beyond a table', () => {
+    const program = agreedProgram(texts);
+    const action = actionsOf(program).find((a) => a.name === 'NOTIFY');
+    for (const name of ['FRAME', 'LR', 'FSPEC']) {
+      T.forgetTerms();
+      let tables = 0;
+      for (const { label, term } of theorem(name).ask(program, action).goals) {
+        const row = T.wordVar(`row.${label}`);
+        const size = program.tables.get(label)?.size;
+        if (size === undefined || !T.contains(term, row)) continue;
+        tables += 1;
+        for (const at of [-1, size]) assert.equal(T.substitute(term, row, T.word(at)), T.TRUE, `${name} ${label}`);
+      }
+      assert.ok(tables > 0, name);
+    }
+  });
+
   test('the invariant holds in random runs, and every result occurs', async () => {
     const program = agreedProgram(texts);
     const code = await load(texts);

@@ -25,6 +25,12 @@ function valuesOf(model: string, count: number): number[] {
   return values;
 }
 
+/** The answer is the first line, and only the exact words count. */
+export function verdictOf(output: string): Answer['verdict'] {
+  const [first] = output.split('\n', 1);
+  return first === 'unsat' || first === 'sat' ? first : 'unknown';
+}
+
 // Z3's own choice of tactics for this logic is ten times slower than its plain SMT core.
 const CHECK = { z3: '(check-sat-using smt)', cvc5: '(check-sat)' };
 const COMMANDS = { z3: 'z3 -smt2 -in', cvc5: 'cvc5 --lang=smt2 -q' };
@@ -45,9 +51,11 @@ function native(name: 'z3' | 'cvc5', usual: number): Solve {
     const { stdout, error } = spawnSync('sh', ['-c', limited], { input: text, encoding: 'utf8', maxBuffer: 1 << 28 });
     // A solver that gives up before it has read all is no worse than one that gives up later.
     if (error !== undefined && !('code' in error && error.code === 'EPIPE')) throw error;
-    const [first] = stdout.split('\n', 1);
-    const verdict = first === 'unsat' || first === 'sat' ? first : 'unknown';
-    return { verdict, values: valuesOf(stdout, asked.length), milliseconds: performance.now() - from };
+    return {
+      verdict: verdictOf(stdout),
+      values: valuesOf(stdout, asked.length),
+      milliseconds: performance.now() - from,
+    };
   };
 }
 
