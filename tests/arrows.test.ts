@@ -44,6 +44,7 @@ const ARROWS: Record<string, readonly string[]> = {
   // In the subset of the language: what is declared there are single instructions, and beneath an application texts and handles.
   'src/sdk/bare.ts': ['src/compiler/intrinsics.ts'],
   'src/sdk/apex.ts': ['npm:virtsec'],
+  'src/sdk/metal/': ['src/sdk/metal/', 'npm:virtsec'],
   'src/sdk/app/bare.ts': ['src/sdk/', 'src/kernel/abi.ts', 'src/compiler/intrinsics.ts'],
   'src/drivers/console/bare.ts': ['npm:virtsec'],
   'src/drivers/operator/': ['npm:virtsec'],
