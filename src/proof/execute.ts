@@ -161,6 +161,10 @@ export class Execution {
   protected turnsOf(_fn: string, _index: string): readonly Term[] | undefined {
     return undefined;
   }
+  /** Loops of a constant number of turns are run turn by turn up to this number. */
+  protected get mostUnrolled(): number {
+    return UNROLL;
+  }
   /** Whether this loop is of no shape that is followed turn by turn: then its last turn is, after any that came before. */
   protected isGeneral(_loop: Loop, _fn: Fn): boolean {
     return false;
@@ -168,7 +172,7 @@ export class Execution {
   /** Before the last turn: what the turns before it may have written is any value, under `condition`. */
   protected forget(_loop: Loop, _last: LastTurn, _condition: Term, _states: ReadonlySet<State>): void {}
   /** After the last turn. */
-  protected turned(_condition: Term, _states: ReadonlySet<State>): void {}
+  protected turned(_condition: Term, _states: ReadonlySet<State>, _loop: Loop): void {}
   /** A product of two unknowns. */
   protected product(
     _a: Term,
@@ -393,7 +397,7 @@ export class Execution {
     const chosen = this.turnsOf(frame.fn.name, s.index);
     if (chosen !== undefined) return this.#someTurns(s, chosen, from, to);
     const [first, end] = [T.valueOf(from), T.valueOf(to)];
-    if (first !== undefined && end !== undefined && end - first <= UNROLL) {
+    if (first !== undefined && end !== undefined && end - first <= this.mostUnrolled) {
       for (let i = first; i < end && frame.running !== FALSE; i++) {
         frame.locals.set(s.index, word(i));
         this.#scoped(() => this.#run(s.body));
@@ -461,7 +465,7 @@ export class Execution {
         frame.locals.set(s.index, index);
         this.#scoped(() => this.#run(s.body));
         frame.locals.delete(s.index);
-        this.turned(this.#condition, states);
+        this.turned(this.#condition, states, s);
       },
       () => {},
     );

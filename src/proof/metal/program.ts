@@ -19,7 +19,8 @@ export function metalSources(): SourceFile[] {
   );
   const own = [...spec.text.matchAll(/^function (\w+)/gm)].map((m) => m[1]).filter((name) => taken.has(name));
   const text = own.reduce((all, name) => all.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `spec_${name}`), spec.text);
-  return [...kernel, { ...spec, text }].map((file) => ({ ...file, name: path.relative(KERNEL, file.name) }));
+  const sound = readSources([path.join(import.meta.dirname, 'sound.ts')]);
+  return [...kernel, { ...spec, text }, ...sound].map((file) => ({ ...file, name: path.relative(KERNEL, file.name) }));
 }
 export interface MetalProgram {
   readonly unit: Unit;

@@ -14,7 +14,7 @@ const solvers = new Map([[name, await solver(name, 30)]]);
 const sources = metalSources();
 
 /** Labels that are not proved of the kernel with the bug. */
-async function unproved({ file, from, to, theorem: wanted, goal }: Bug): Promise<string[]> {
+async function unproved({ file, from, to, theorem: wanted, goal, about }: Bug): Promise<string[]> {
   const files = sources.map((f) => {
     if (f.name !== file) return f;
     assert.equal(f.text.split(from).length, 2, `"${from}" occurs once in ${file}`);
@@ -22,7 +22,7 @@ async function unproved({ file, from, to, theorem: wanted, goal }: Bug): Promise
   });
   const theorem = METAL_THEOREMS.find((t) => t.name === wanted);
   assert.ok(theorem);
-  const { failed } = await proveMetal(metalProgram(files), theorem, { solvers, first: true }, goal);
+  const { failed } = await proveMetal(metalProgram(files), theorem, { solvers, first: true }, goal, about);
   return [...failed];
 }
 for (const bug of BUGS) {
