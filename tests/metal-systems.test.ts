@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { ImageError, fetchImage } from '../src/images/images.ts';
 import { openTestBed } from '../src/sdk/testing.ts';
 import { root, virtsec } from './command.ts';
 
@@ -106,6 +107,29 @@ export function main(_restarts: number, _startKind: number): number {
       .slice(1),
     [`${missed} It will be started again.`, 'virtsec: lazy runs again.', `${missed} The other partitions go on.`, ''],
   );
+});
+
+test('red-black: two Debians; what red says comes back to it, and black sees records of one length alone', async (t) => {
+  try {
+    await fetchImage('debian');
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    return t.skip(error.message);
+  }
+  const steps = [
+    ['--send', 'exec 3<>/dev/ttyS1; stty -F /dev/ttyS1 raw -echo; echo open-$((1+1))'],
+    ['--expect', '^open-2$'],
+    // Until black is up nothing comes back.
+    ['--send', 'until read -t 2 -r a; do echo attack at dawn >&3; done <&3; echo "back: $a"'],
+    ['--expect', '^back: attack at dawn$'],
+    // Ctrl-] q: the console driver ends the system, and the log is told.
+    ['--send', '\x1dq'],
+    ['--expect', '^tap: sees [0-9a-f]{184}$'],
+  ].flat();
+  const transcript = transcriptOf(await onMetal(path.join(root, 'systems/red-black'), ...steps));
+  const seen = [...transcript.matchAll(/^tap: sees (.*)$/gm)].map(([, line]) => line);
+  for (const line of seen.slice(0, -1)) assert.match(line, /^[0-9a-f]{184}$/);
+  assert.equal(new Set(seen).size, seen.length, 'one line, sealed twice, is two records');
 });
 
 test('what bare metal does not carry out is refused, not left out', async () => {

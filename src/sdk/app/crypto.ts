@@ -5,7 +5,7 @@ import type { KernelLink } from '../link.ts';
 /** An algorithm's name, or its parameters: `{ name: 'AES-GCM', iv }`, `{ name: 'HMAC', hash: 'SHA-256' }`. */
 export type Algorithm = string | { readonly name: string; readonly [parameter: string]: unknown };
 export type KeyUsage = 'sign' | 'verify' | 'encrypt' | 'decrypt' | 'deriveBits' | 'deriveKey';
-export type KeyFormat = 'raw' | 'pkcs8' | 'spki';
+export type KeyFormat = 'raw' | 'raw-secret' | 'pkcs8' | 'spki';
 
 /** A key. It cannot be looked into; `exportKey` gives its bytes if it is extractable. */
 export class Key {

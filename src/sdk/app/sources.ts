@@ -106,6 +106,8 @@ function readLibrary(): Library {
     'virtsec/sdk/arinc653': `/sdk/arinc653${EXTENSION}`,
     'virtsec/sdk/apex': `/sdk/apex${EXTENSION}`,
     'virtsec/sdk/bare': `/sdk/app/bare${EXTENSION}`,
+    'virtsec/sdk/aead': `/sdk/app/aead${EXTENSION}`,
+    'virtsec/sdk/random': `/sdk/app/random${EXTENSION}`,
     'virtsec/sdk/ed25519': `/sdk/app/ed25519${EXTENSION}`,
     'virtsec/sdk/intrinsics': `/compiler/intrinsics${EXTENSION}`,
   };

@@ -15,14 +15,21 @@ function namesOf(file: string): string[] {
 /** Of drivers and VMMs: they look at memory, and rest for interrupts. Numbers of operations nobody needs who has the functions. */
 const OF_METAL = new Set(['rest', 'reset', 'streamBegin', 'MESSAGE_BYTES']);
 
+/** What other parts of the library use of it. */
+const OF_LIBRARIES = new Set(['RANDOM_WORDS', 'randomBegin', 'randomBlock']);
+
 test('virtsec/sdk/bare has the same names in both places', () => {
   const metal = namesOf('../bare.ts').filter((name) => !name.startsWith('OP_') && !OF_METAL.has(name));
   assert.ok(metal.length > 40);
   assert.deepEqual(namesOf('bare.ts'), metal);
 });
 
-test('virtsec/sdk/ed25519 has the same functions in both places', () => {
-  assert.deepEqual(namesOf('ed25519.ts'), namesOf('../metal/ed25519.ts'));
+test('what programs import of cryptography has the same names in both places', () => {
+  for (const file of ['aead.ts', 'ed25519.ts']) assert.deepEqual(namesOf(file), namesOf(`../metal/${file}`), file);
+  assert.deepEqual(
+    namesOf('random.ts'),
+    namesOf('../metal/random.ts').filter((name) => !OF_LIBRARIES.has(name)),
+  );
 });
 
 test('a program is known by what it imports, and its main by its parameters', () => {

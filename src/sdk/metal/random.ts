@@ -5,7 +5,7 @@
  */
 import { OK, got, put } from 'virtsec/sdk/bare';
 import { ecall } from 'virtsec/sdk/intrinsics';
-import { digestByte, shaBegin, shaByte, shaEnd } from './sha512.ts';
+import { SHA_WORDS, digestByte, shaBegin, shaByte, shaEnd, shaPrepare } from './sha512.ts';
 
 const OP_SEED = 35;
 const TAKE = 0;
@@ -45,4 +45,26 @@ export function randomBlock(r: Int32Array, h: Int32Array): void {
   for (let i = 0; i < STATE_BYTES; i++) shaByte(h, r[i]);
   shaEnd(h);
   for (let i = 0; i < STATE_BYTES; i++) r[i] = digestByte(h, i);
+}
+
+/** virtsec/sdk/random: random bytes for programs; hosted, the host's generator (sdk/app/random.ts). */
+export class Random {
+  readonly rnState = new Int32Array(RANDOM_WORDS);
+  readonly rnHash = new Int32Array(SHA_WORDS);
+  /** Bytes of the block that are used. */
+  rnUsed = 0;
+}
+/** Once in a life. Not OK: the board gives no randomness. */
+export function beginRandom(r: Random): number {
+  shaPrepare(r.rnHash);
+  r.rnUsed = STATE_BYTES;
+  return randomBegin(r.rnState, r.rnHash);
+}
+export function randomByte(r: Random): number {
+  if (r.rnUsed >= STATE_BYTES) {
+    randomBlock(r.rnState, r.rnHash);
+    r.rnUsed = 0;
+  }
+  r.rnUsed += 1;
+  return digestByte(r.rnHash, STATE_BYTES + r.rnUsed - 1);
 }
