@@ -49,7 +49,7 @@ const BEYOND = [
 ];
 
 test('wrong shapes are marked by an editor too', () => {
-  const shapes = faultNames().filter((name) => name.startsWith('1') && !name.startsWith('104'));
+  const shapes = faultNames().filter((name) => /^1(?!04|09)/.test(name));
   const unseen = shapes.filter((name) => {
     return schemaErrors(schema, parse(faultText(name))).length === 0;
   });
