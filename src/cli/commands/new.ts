@@ -1,7 +1,6 @@
 // Projects to begin with: copies a template (templates/), puts the name in, and makes it work at once.
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, join, relative, resolve, sep } from 'node:path';
 import { nearest } from '../../policy/nearest.ts';
 import { type Command, usageFailure } from '../command.ts';
 import { EXIT, Failure } from '../failure.ts';
@@ -76,20 +75,10 @@ function create(kind: string, language: string, path: string, name: string): str
   const files = filesOf(kind, language);
   for (const [file, text] of files) writeFileSync(join(path, fill(file)), fill(text));
   writeFileSync(join(path, '.gitignore'), 'node_modules/\n');
-  if (!findsVirtsec(path)) {
-    // What `npm install` would do: so that the project works before it, and without a network.
-    const link = join(path, 'node_modules/virtsec');
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(PACKAGE, link, 'junction');
-  }
+  // What `npm install` would do: so that the project works before it, and without a network; `npx` looks in the project's own folder alone.
+  const modules = join(path, 'node_modules');
+  mkdirSync(join(modules, '.bin'), { recursive: true });
+  symlinkSync(PACKAGE, join(modules, 'virtsec'), 'junction');
+  if (process.platform !== 'win32') symlinkSync('../virtsec/bin/virtsec.js', join(modules, '.bin/virtsec'));
   return [...files.keys()].map(fill).toSorted();
-}
-
-function findsVirtsec(folder: string): boolean {
-  try {
-    createRequire(join(folder, 'package.json')).resolve('virtsec/package.json');
-    return true;
-  } catch {
-    return false;
-  }
 }
