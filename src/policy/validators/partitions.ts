@@ -74,13 +74,7 @@ export function imagesExist(description: Description, host: Host): Fault[] {
 export function appsExist(description: Description, host: Host): Fault[] {
   return forms(description).flatMap((partition): Fault[] => {
     const path = partition.form === 'app' ? partition.what : undefined;
-    if (path === undefined || host.fileExists(path)) return [];
-    const own = OWN_APPLICATIONS.map((name) => `virtsec/${name}`);
-    if (own.includes(path)) return [];
-    if (path.startsWith('virtsec/')) {
-      const sentence = `\`${path}\` is not an application of Virtsec`;
-      return [{ code: 'VS212', at: partition.at['app'], sentence, help: namesHelp(path, own, 'applications') }];
-    }
+    if (path === undefined || /^virtsec\/[a-z-]+$/.test(path) || host.fileExists(path)) return [];
     return [
       {
         code: 'VS212',
@@ -89,6 +83,16 @@ export function appsExist(description: Description, host: Host): Fault[] {
         help: 'paths start at the folder of the description; applications of Virtsec are called `virtsec/NAME`',
       },
     ];
+  });
+}
+
+/** VS249: An application of Virtsec's own is one that there is. */
+export function ownAppsExist(description: Description): Fault[] {
+  const own = OWN_APPLICATIONS.map((name) => `virtsec/${name}`);
+  return forms(description).flatMap(({ form, what = '', at }): Fault[] => {
+    if (form !== 'app' || !/^virtsec\/[a-z-]+$/.test(what) || own.includes(what)) return [];
+    const sentence = `\`${what}\` is not an application of Virtsec`;
+    return [{ code: 'VS249', at: at['app'], sentence, help: namesHelp(what, own, 'applications') }];
   });
 }
 
