@@ -147,6 +147,9 @@ export const HALF = words(
     'PAUSES',
     /** 1 while regions that wait for one end, because the mode is another: their result's bit 0 is for them, not for the interpreter. */
     'UNWINDS',
+    /** Nonzero: entry of a region with registers that leap between pages, and these registers: bits. The translator clears it. */
+    'LEAPING',
+    'LEAPING_REGISTERS',
   ] as const,
   4,
 );

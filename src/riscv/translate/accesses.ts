@@ -1,7 +1,7 @@
 // Loads, stores and atomics of a region: the TLB check inline, and pages that loops remember.
 
 import { NAMES, NUMBER } from '../instructions.ts';
-import { F, WORD, X } from '../layout.ts';
+import { F, HALF, WORD, X } from '../layout.ts';
 import type { Layout } from '../layout.ts';
 import type { Emit } from '../semantics/target.ts';
 import { MEMORY } from '../wasm/opcodes.ts';
@@ -27,6 +27,12 @@ const ALL_ONES = [0xfd, 0x0c, ...Array<number>(16).fill(0xff)];
 const INTERLEAVE_LOW = [0xfd, 0x0d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
 /** With more of them in a loop, registers run out, and remembering costs more than it saves. */
 const MOST_PAGES = 6;
+/**
+ * A register whose page was another one so soon, in instructions, so many times in a row leaps between pages (hashed indexes, lists): whether
+ * its next access is to the page remembered is what the host mispredicts. The translator is told, and makes the region anew.
+ */
+const SOON = 256;
+const MOST_LEAPS = 12;
 /** Bytes between the first and the last one that a group reaches: a larger one would often lie in two pages. */
 const MOST_SPAN = 1024;
 /** With fewer the common check costs as much as their own. */
@@ -93,11 +99,25 @@ function groupsOf(block: Block): readonly (Group | undefined)[] {
   return groups;
 }
 
+/**
+ * Locals: the virtual page that a base register reached last, and host minus virtual address there; how often it has leapt
+ * to another one, and the fuel that there was the last time.
+ */
+interface Remembered {
+  readonly page: number;
+  readonly distance: number;
+  readonly leaps: number;
+  readonly leapt: number;
+}
+
 export abstract class RegionAccesses extends RegionWays {
   readonly #tlbs: number;
   readonly #va = this.local('i64');
   readonly #host = this.local('i64');
-  /** Registers that take long steps, by block of a steady loop. */
+  /** Of the translator: entry of the region, and registers that have been seen to leap between pages in it. */
+  regionEntry = 0;
+  leaping = 0;
+  /** Registers that take long steps or leap, by block of a steady loop. */
   readonly #striding = new Map<Block, number>();
   /** Registers that a block of a steady loop stores through: its loads through them use the page that the stores have found. */
   readonly #storing = new Map<Block, number>();
@@ -107,7 +127,7 @@ export abstract class RegionAccesses extends RegionWays {
   /** Groups of the block `grouped`. */
   #groups: readonly (Group | undefined)[] = NO_GROUPS;
   #grouped: Block | undefined;
-  readonly #pages: ({ page: number; distance: number } | undefined)[] = [];
+  readonly #pages: (Remembered | undefined)[] = [];
   /** Registers whose value is known to be a boxed single, which a local of type f32 holds too. */
   singles = 0;
 
@@ -234,7 +254,7 @@ export abstract class RegionAccesses extends RegionWays {
       return;
     }
     const isShared = !store && ((this.#storing.get(this.current) ?? 0) & (1 << rs1)) !== 0;
-    const { page, distance } = this.#remembered(rs1, store || isShared);
+    const { page, distance, leaps, leapt } = this.#remembered(rs1, store || isShared);
     const host = this.scratch('remembered', 'i32');
     const done = this.block(type);
     this.get(this.#va);
@@ -251,6 +271,20 @@ export abstract class RegionAccesses extends RegionWays {
     this.#pushHost();
     this.set(host);
     if (!isShared) {
+      this.get(leaps);
+      this.i32(MOST_LEAPS);
+      this.op('i32.lt_u');
+      this.if();
+      this.get(leaps);
+      this.i32(1);
+      this.op('i32.add');
+      this.get(leapt);
+      this.get(this.fuel);
+      this.tee(leapt);
+      this.op('i32.sub');
+      this.i32(SOON);
+      this.op('i32.lt_u', 'i32.mul');
+      this.set(leaps);
       this.get(this.#va);
       this.i64(-4096);
       this.op('i64.and');
@@ -259,6 +293,12 @@ export abstract class RegionAccesses extends RegionWays {
       this.get(this.#va);
       this.op('i32.wrap_i64', 'i32.sub');
       this.set(distance);
+      this.else();
+      this.i64(NO_PAGE);
+      this.set(page);
+      this.#storeHalf('LEAPING', this.regionEntry);
+      this.#storeHalf('LEAPING_REGISTERS', 1 << rs1);
+      this.end();
     }
     this.else();
     this.get(this.#va);
@@ -271,19 +311,28 @@ export abstract class RegionAccesses extends RegionWays {
     fast(0);
     this.end();
   }
-  /** Whether a register takes long steps in the present loop, so that it seldom stays in a page. */
+  #storeHalf(name: keyof typeof HALF, value: number): void {
+    this.i32(0);
+    this.i32(value);
+    this.mem('i32.store', this.base + HALF[name]);
+  }
+  /** Whether a register takes long steps in the present loop, or leaps, so that it seldom stays in a page. */
   #strides(register: number): boolean {
     return ((this.#striding.get(this.current) ?? 0) & (1 << register)) !== 0;
   }
-  /** Locals: the virtual page that a base register reached last, and host minus virtual address there. */
-  #remembered(register: number, store: boolean): { page: number; distance: number } {
+  #remembered(register: number, store: boolean): Remembered {
     const key = register * 2 + (store ? 1 : 0);
-    return (this.#pages[key] ??= { page: this.local('i64'), distance: this.local('i32') });
+    return (this.#pages[key] ??= {
+      page: this.local('i64'),
+      distance: this.local('i32'),
+      leaps: this.local('i32'),
+      leapt: this.local('i32'),
+    });
   }
   /** On the way into a steady loop: nothing is remembered. */
   protected forgetPages(loop: readonly Block[]): void {
-    const pages = new Set<number>();
-    let striding = 0;
+    const pages = new Set<Remembered>();
+    let striding = this.leaping;
     for (const { body } of loop)
       for (const { instruction } of body) {
         const { number, rd, rs1, immediate } = instruction;
@@ -298,16 +347,18 @@ export abstract class RegionAccesses extends RegionWays {
       for (const { instruction } of block.body) {
         const { number, rs1 } = instruction;
         if (accessOf(number) && rs1 !== 0 && !(striding & (1 << rs1)))
-          pages.add(this.#remembered(rs1, (storing & (1 << rs1)) !== 0).page);
+          pages.add(this.#remembered(rs1, (storing & (1 << rs1)) !== 0));
       }
     }
     if (pages.size > MOST_PAGES) {
       for (const block of loop) this.#striding.set(block, -1);
       return;
     }
-    for (const page of pages) {
+    for (const { page, leaps } of pages) {
       this.i64(NO_PAGE);
       this.set(page);
+      this.i32(0);
+      this.set(leaps);
     }
   }
   /** After `region_load` or `region_store`: a trap, or a device or changed code that wants attention. */

@@ -38,6 +38,7 @@ import {
   zero,
 } from '../tests/assembly.ts';
 
+const xor = (rd: number, rs1: number, rs2: number): number => r(0x33, 4, 0x00, rd, rs1, rs2);
 const fld = (rd: number, rs1: number, offset: number): number => i(0x07, 3, rd, rs1, offset);
 const fdiv_d = (rd: number, rs1: number, rs2: number): number => r(0x53, 7, 0x0d, rd, rs1, rs2);
 const fadd_d = (rd: number, rs1: number, rs2: number): number => r(0x53, 7, 0x01, rd, rs1, rs2);
@@ -218,6 +219,46 @@ void test('a loop over pages, whose accesses cross them too', () => {
     (bench_) => bench_.x(a1, RAM + 0x4000),
   );
   assert.notEqual(bench.x(s0), 0n);
+});
+
+void test('a register that leaps between pages: its region is made anew, and remembers none for it', () => {
+  // through one register by turns in two pages; through another in one
+  const program = [
+    addi(t0, zero, 400),
+    add(t2, a1, zero),
+    ld(t1, t2, 0),
+    add(s0, s0, t1),
+    sd(t0, t2, 0),
+    xor(t2, t2, a0),
+    ld(t1, a1, 8),
+    add(s1, s1, t1),
+    addi(t0, t0, -1),
+    bne(t0, zero, -28),
+    ebreak,
+  ];
+  const start = (bench_: Bench, other: number): void => {
+    bench_.x(a1, RAM + 0x4000);
+    bench_.x(a0, other);
+    bench_.word(RAM + 0x4008, 3);
+  };
+  const leaping = compare(program, (bench_) => start(bench_, 0x3000));
+  const { dropped = 0, regions = 0 } = leaping.hart.translated ?? {};
+  assert.equal(dropped, 1);
+  const sums = new Set<string>();
+  // and again, until it has been made anew
+  for (let time = 0; time < 60; time++) {
+    leaping.pc(RAM);
+    start(leaping, 0x3000);
+    const before = leaping.x(s0);
+    assert.equal(leaping.run(100_000).why, 'breakpoint');
+    sums.add(String(leaping.x(s0) - before));
+  }
+  assert.ok((leaping.hart.translated?.regions ?? 0) > regions);
+  assert.equal(leaping.hart.translated?.dropped, 1);
+  assert.equal(sums.size, 1, 'each time the same sum');
+  // the control: it stays in its page
+  const staying = compare(program, (bench_) => start(bench_, 0));
+  assert.equal(staying.hart.translated?.dropped, 0);
 });
 
 void test('accesses off one register are one group, in a page, over its end, and misaligned', () => {

@@ -73,6 +73,8 @@ interface Hot {
   readonly neighbours: readonly [number, number];
   /** How often it has been translated. */
   readonly times: number;
+  /** Registers that have been seen to leap between pages: bits. */
+  readonly leaping: number;
 }
 
 export interface TranslatorStatistics {
@@ -175,7 +177,7 @@ export class Translator {
       this.#remove(region);
       this.#queue.push({ ...region.hot, times: region.hot.times + 1 });
     }
-    if (incomplete.length === 0) this.#queue.push({ slot, entry, mode, neighbours, times: 1 });
+    if (incomplete.length === 0) this.#queue.push({ slot, entry, mode, neighbours, times: 1, leaping: 0 });
     if (this.#queue.length >= this.#batch) this.#translate();
   }
   /** Regions that would contain the entry, had it been executed when they were made. */
@@ -204,7 +206,24 @@ export class Translator {
 
   /** Between slices. */
   tick(): void {
+    if (this.#words[(this.#base + HALF.LEAPING) >> 2] !== 0) this.#leaps();
     if (this.#queue.length > 0 && ++this.#waited >= PATIENCE) this.#translate();
+  }
+
+  /** A region has told that registers leap between pages in its loops: it is made anew, remembering none for them. */
+  #leaps(): void {
+    const at = (this.#base + HALF.LEAPING) >> 2;
+    const entry = this.#words[at];
+    const registers = this.#words[(this.#base + HALF.LEAPING_REGISTERS) >> 2];
+    this.#words[at] = 0;
+    for (const there of this.#bySlot.values())
+      for (const region of there) {
+        const { hot } = region;
+        if (hot.entry !== entry || (hot.leaping & registers) === registers || hot.times >= MOST_TIMES) continue;
+        this.#remove(region);
+        this.#queue.push({ ...hot, times: hot.times + 1, leaping: hot.leaping | registers });
+        return;
+      }
   }
 
   /** These bytes of a decoded page have changed. Regions may be running; they leave at once. */
@@ -274,7 +293,10 @@ export class Translator {
       const graph = graphOf(code, place, MOST_INSTRUCTIONS);
       if (!graph) continue;
       const asksMode = this.#words[(hot.slot + SLOT_MODES) >> 2] !== 1 << hot.mode;
-      const body = new Region(this.#layout, this.#hart, hot.mode, code, graph, helpers, asksMode).function();
+      const region = new Region(this.#layout, this.#hart, hot.mode, code, graph, helpers, asksMode);
+      region.regionEntry = hot.entry;
+      region.leaping = hot.leaping;
+      const body = region.function();
       this.statistics.instructions += graph.instructions;
       made.push({ hot, extents: extentsOf(code, graph.blocks), ...exitsOf(code, graph), body });
     }
