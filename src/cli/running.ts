@@ -25,7 +25,7 @@ export function chooseSystem(command: string, call: Call, io: Io): RunningSystem
   throw new Failure(
     EXIT.usage,
     `virtsec ${command}: ${what}`,
-    all.length === 0 ? 'virtsec run SYSTEM starts one' : `name one by --system: ${list}`,
+    all.length === 0 ? 'virtsec run SYSTEM starts one' : `name one by --system, with its name or process id: ${list}`,
   );
 }
 
