@@ -19,6 +19,10 @@ const KEPT = 500;
 const SEARCHED = 24;
 const RUNS = 4;
 const STEPS = 60;
+/** Well-formed plans that changes are made of for one mutant, and changed ones of each that are booted. */
+const BASES = 3;
+const FOUND = 60;
+const EXTREMES = [3, 4, 8, 31, 32, 64, 256, 512, 1 << 20, 1 << 24, (1 << 30) - 1, 1 << 30, 0x7fffffff, -0x80000000];
 /** Where more validators than these run a function, so many plans of each. */
 const FEW = 3;
 const OF_EACH = 60;
@@ -183,6 +187,106 @@ export class Plans {
     for (const words of this.#learnt.get(fn) ?? []) {
       const said = this.boots(this.#desk.load(words));
       if (typeof said === 'string') return said;
+    }
+    return undefined;
+  }
+  /** The validator that runs this function, itself or in it; undefined: more than one, or none. */
+  #ownerOf(fn: string): string | undefined {
+    const own = this.#validatorsOf(fn);
+    return own.length === 1 ? own[0] : undefined;
+  }
+  /**
+   * As `refuted`, in plans made for this mutant: such that its validator accepts a row that it refused, or reaches beyond a
+   * table. `text` is the change; the function is exchanged here.
+   */
+  directed(
+    fn: string,
+    change: { readonly start: number; readonly end: number; readonly to: string },
+  ): string | undefined {
+    const validator = this.#ownerOf(fn);
+    if (validator === undefined) return undefined;
+    const [checked, desk] = [this.#checked, this.#desk];
+    const text = [...this.#called(validator)].map((name) => this.#bodies.get(name)).join('\n');
+    const names = [...new Set([...text.matchAll(/\bk\.(\w+)/g)].map((m) => m[1]))];
+    const numbers = names.map((name) => checked.names.indexOf(name)).filter((n) => n >= 0);
+    const domains = numbers.map((n) => this.#program.tables.get(checked.names[n])?.domain);
+    const pick = random(29);
+    const judge = (k: Kernel, row: number): boolean | undefined => {
+      try {
+        return checked.ask(validator, k, row) === true;
+      } catch (error) {
+        if (error instanceof Unsafe || error instanceof Endless) return undefined;
+        throw error;
+      }
+    };
+    let searched = 0;
+    for (let n = 0; n < BASES && searched < SEARCHED; n++) {
+      const base = this.#good[pick(this.#good.length)];
+      const k = desk.load(base);
+      const places = numbers.map((number, i): number[] => {
+        const rows = new Set([0, 1]);
+        for (let j = 0; j < base.length; j += 3) {
+          const domain = this.#program.tables.get(checked.names[base[j]])?.domain;
+          if (base[j] === number || (domain !== undefined && domain === domains[i])) rows.add(base[j + 1]);
+        }
+        return checked.isTable(number) ? [...rows] : [0];
+      });
+      const found: Words[] = [];
+      const tries: [changes: number[], row: number][] = Array.from({ length: TRIED }, () => {
+        const changes: number[] = [];
+        const rows: number[] = [];
+        for (let c = 1 + pick(3); c > 0; c--) {
+          const i = pick(numbers.length);
+          const row = places[i][pick(places[i].length)];
+          const old = checked.at(k, numbers[i], row);
+          const near = base[3 * pick(base.length / 3) + 2];
+          const value = [
+            old + 1,
+            old - 1,
+            base[3 * pick(7) + 2],
+            near,
+            near + 1,
+            -1,
+            0,
+            1,
+            2,
+            EXTREMES[pick(EXTREMES.length)],
+          ];
+          changes.push(numbers[i], row, value[pick(value.length)] | 0);
+          rows.push(row);
+        }
+        const i = pick(numbers.length);
+        rows.push(places[i][pick(places[i].length)]);
+        return [changes, validator === 'wf_sizes' ? 0 : rows[pick(rows.length)]];
+      });
+      const said = (): (boolean | undefined)[] =>
+        tries.map(([changes, row]) => {
+          const old: number[] = [];
+          for (let i = 0; i < changes.length; i += 3) {
+            old.push(checked.at(k, changes[i], changes[i + 1]));
+            checked.put(k, changes[i], changes[i + 1], changes[i + 2]);
+          }
+          const answer = judge(k, row);
+          for (let i = changes.length - 3; i >= 0; i -= 3) checked.put(k, changes[i], changes[i + 1], old[i / 3]);
+          return answer;
+        });
+      const before = said();
+      checked.exchange(fn, change);
+      try {
+        said().forEach((answer, i) => {
+          if (found.length < FOUND && answer !== before[i] && answer !== false) found.push([...base, ...tries[i][0]]);
+        });
+        for (const words of found) {
+          const boots = this.boots(desk.load(words));
+          if (typeof boots === 'string') return boots;
+          if (!boots || searched >= SEARCHED) continue;
+          searched += 1;
+          const breach = this.#search(words);
+          if (breach !== undefined) return breach.theorem;
+        }
+      } finally {
+        checked.restore(fn);
+      }
     }
     return undefined;
   }

@@ -286,6 +286,8 @@ export class Judge {
     if (mutant.fn === 'validate' && constants.every((value) => value !== undefined && value < 0)) return 'same';
     const { boot } = this.#users(mutant.fn);
     if (boot) this.#plans.prepare(mutant.fn);
+    const directed = boot ? this.#plans.directed(mutant.fn, mutant) : undefined;
+    if (directed !== undefined) return `run: ${directed}`;
     return this.#with(mutant, () => {
       const ofBoot = boot ? this.#plans.refuted(mutant.fn, lineOf(this.#texts.core, mutant)) : undefined;
       const seen = [...(ofBoot === undefined ? [] : [ofBoot]), ...this.#states.refuted(mutant.fn)];
