@@ -48,7 +48,13 @@ export async function mutate(
     const [right, wrong] = [code[at], decode(word ^ (1 << bit))];
     const text = (i: typeof right): string => (i === undefined ? 'no instruction' : disassemble(i, address));
     code[at] = wrong;
-    const { refused } = await validation.function_(name, solve);
+    let refused: string | undefined;
+    try {
+      ({ refused } = await validation.function_(name, solve));
+    } catch (error) {
+      // Terms that do not fit together are no program's.
+      refused = error instanceof Error ? error.message : String(error);
+    }
     code[at] = right;
     done({ name, address, bit, before: text(right), after: text(wrong), refused });
   }
