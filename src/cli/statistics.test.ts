@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Plan } from '../kernel/plan.ts';
 import { type GuestStatistics, Publisher } from '../vmm/hosted/statistics.ts';
-import { announce, readSnapshot, runningGuests, statisticsFile } from './statistics-files.ts';
+import { choose } from './commands/stats.ts';
+import { Failure } from './failure.ts';
+import { announce, readSnapshot, type RunningGuest, runningGuests, statisticsFile } from './statistics-files.ts';
 import { ratesOf, statisticsTable } from './statistics.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'virtsec-statistics-'));
@@ -101,4 +103,24 @@ test('rates: differences, from zero for a hart that was reset, and none without 
   const table = statisticsTable(rates, as(last));
   assert.match(table, /^ +hart 0 +hart 1 +all\ninstructions\/s +1000 +200 +1200\n {2}interpreted +50\.0 %/);
   assert.equal(ratesOf(as(last), as(last)).during, 0);
+});
+
+void test('a guest is found by its name, its system and its process, whichever is only its own', () => {
+  const of = (system: string, guest: string, pid: number): RunningGuest => ({ system, guest, pid, file: '' });
+  const all = [of('one', 'web', 10), of('one', 'web', 20), of('two', 'web', 30), of('two', 'data', 30)];
+  assert.equal(choose('data', all).pid, 30);
+  assert.equal(choose('two/web', all).pid, 30);
+  assert.equal(choose('20/web', all).pid, 20);
+  const refused = (name: string | undefined, why: RegExp): void =>
+    assert.throws(
+      () => choose(name, all),
+      (error: unknown) =>
+        error instanceof Failure &&
+        why.test(error.message) &&
+        error.help === 'running: 10/web, 20/web, two/web, two/data',
+    );
+  refused('web', /several/);
+  refused('one/web', /several/);
+  refused(undefined, /several/);
+  refused('one/data', /no guest/);
 });

@@ -17,8 +17,8 @@ export const command: Command = {
     json: { summary: 'write one JSON document' },
   },
   details: `
-GUEST is a guest of a system that this user runs, \`SYSTEM/GUEST\` where several have one of that name, and may be left
-out where only one runs. Each guest's VMM writes what it counts once a second; it is the VMM's word.
+GUEST is a guest of a system that this user runs, \`SYSTEM/GUEST\` where several have one of that name, \`PROCESS/GUEST\` where
+several systems have one name (the process that \`virtsec ps\` shows), and may be left out where only one runs. Each guest's VMM writes what it counts once a second; it is the VMM's word.
 
 Instructions a second, the share of them that was interpreted, translated regions and their code, accesses that no TLB
 answered, traps, device accesses, and why the engine returned to the VMM: its budget of instructions was spent, the guest
@@ -56,15 +56,17 @@ slept (WFI), somebody else wanted the hart, or an SBI call.`,
   },
 };
 
-function choose(name: string | undefined): RunningGuest {
-  const all = runningGuests();
-  const found = all.filter((one) => name === undefined || [one.guest, `${one.system}/${one.guest}`].includes(name));
+export function choose(name: string | undefined, all: readonly RunningGuest[] = runningGuests()): RunningGuest {
+  const named = ({ system, guest, pid }: RunningGuest): string[] => [`${system}/${guest}`, `${pid}/${guest}`];
+  const found = all.filter((one) => name === undefined || [one.guest, ...named(one)].includes(name));
   if (found.length === 1) return found[0];
-  const list = all.map(({ system, guest }) => `${system}/${guest}`).join(', ');
+  // Each by a name that only it has.
+  const names = all.map(named);
+  const list = names.map(([long, sure]) => (names.filter(([other]) => other === long).length === 1 ? long : sure));
   if (all.length === 0) throw new Failure(EXIT.failed, 'no system of yours runs', 'virtsec run SYSTEM starts one');
   throw new Failure(
     EXIT.usage,
-    found.length === 0 ? `no guest \`${name}\` runs` : 'several guests run: name one',
-    `running: ${list}`,
+    found.length > 0 ? 'several guests run: name one' : `no guest \`${name}\` runs`,
+    `running: ${list.join(', ')}`,
   );
 }
