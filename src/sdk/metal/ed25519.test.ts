@@ -12,7 +12,7 @@ import { runBare } from '../../vmm/hosted/bare.ts';
 import type { SourceFile } from '../../proof/language.ts';
 
 const SYSTEM =
-  '{ virtsec: 1, system: vectors, partitions: { p: { app: ./p.ts, memory: 64K, may: { shut-down: true } } } }';
+  '{ virtsec: 1, system: vectors, partitions: { p: { app: ./p.ts, memory: 64K, may: { shut-down: true }, faults: { otherwise: cold-restart, backoff: 0us } } } }';
 const host = { fileExists: () => true, folderExists: () => true, images: [], firmware: [] };
 const here = (name: string): string => path.join(import.meta.dirname, name);
 
@@ -22,6 +22,7 @@ function run(
   main: string,
   seed: Uint8Array = new Uint8Array(32),
   holdsSeed = 1,
+  budget = 2_000_000_000,
 ): { lines: string[]; instructions: number } {
   const { description, messages } = readDescription('system.yaml', SYSTEM, host);
   assert.ok(description, messages.join('\n'));
@@ -32,7 +33,7 @@ function run(
   let transcript = '';
   const { instructions } = runBare(image.flat, {
     ram: 16 << 20,
-    budget: 2_000_000_000,
+    budget,
     seed,
     output: (bytes) => (transcript += new TextDecoder().decode(bytes)),
   });
@@ -161,4 +162,31 @@ test('control: with sums skipped where a bit is 0, the count tells', () => {
     );
   const counts = SAME_LENGTH.map((vector) => signed([vector], hasty).instructions);
   assert.notEqual(counts[0], counts[1]);
+});
+
+const MAKE_KEY = `${HEX.replace('log, ', 'log, raise, putText, ')}
+import { Ed25519, makeKey, publicByte } from './ed25519.ts';
+export function main(e: Ed25519, restarts: number, _startKind: number): number {
+  if (makeKey(e) === 0) {
+    for (let i = 0; i < 32; i++) putHex(i, publicByte(e, i));
+    log(64);
+  } else log(putText(0, text('no key')));
+  return restarts < 2 ? raise(0) : shutDown();
+}`;
+const hash = (...parts: readonly Uint8Array[]): Buffer => createHash('sha512').update(Buffer.concat(parts)).digest();
+/** Of each life: the seed of the next one is taken off before anything of its own is drawn. */
+function keysOf(half: Uint8Array, lives: number): string[] {
+  const drawn = hash(Uint8Array.of(0), half);
+  const secret = hash(Uint8Array.of(1), drawn.subarray(32)).subarray(32);
+  return [rawPublic(secret), ...(lives > 1 ? keysOf(drawn.subarray(0, 16), lives - 1) : [])];
+}
+
+test("keys follow from the partition's half of the board's seed alone, and each life has another; without a seed there is none", () => {
+  const files = sourcesOf(here('ed25519.ts'));
+  const seed = bytesOf('seed', 32);
+  assert.deepEqual(run(files, MAKE_KEY, seed, 1).lines, keysOf(seed.subarray(0, 16), 3));
+  assert.deepEqual(run(files, MAKE_KEY, seed, 2).lines, keysOf(seed.subarray(16), 3));
+  assert.deepEqual(run(files, MAKE_KEY, new Uint8Array(32), 1).lines, ['no key', 'no key', 'no key']);
+  // Whose it is not, who asks dies of it.
+  assert.deepEqual(run(files, MAKE_KEY, seed, 0, 20_000_000).lines, []);
 });
