@@ -63,3 +63,19 @@ test('with a flipped bit they are not', async () => {
   });
   assert.ok(accepted.length <= 1, accepted.join('\n'));
 });
+test('a loop that begins elsewhere is refused', async () => {
+  // Its first turn decides what is told: 8,192 becomes an address, which no count reaches.
+  const { from, to } = validation.range('tellKeptLog');
+  const limit = Array.from({ length: (to - from) / 4 }, (_, n) => (from - validation.linked.base) / 4 + n).find((n) => {
+    const i = validation.code[n];
+    return i?.op === 'lui' && i.imm === 0x2000;
+  });
+  assert.ok(limit !== undefined);
+  const right = validation.code[limit];
+  assert.ok(right !== undefined);
+  validation.code[limit] = { ...right, op: 'auipc' };
+  const { refused } = await validation.function_('tellKeptLog', solve);
+  validation.code[limit] = right;
+  assert.notEqual(refused, undefined);
+  assert.equal((await validation.function_('tellKeptLog', solve)).refused, undefined);
+});

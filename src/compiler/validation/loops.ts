@@ -63,6 +63,7 @@ export abstract class Loops extends Paths {
     const from = this.int(path.registers[i.rs1]);
     const index = this.nextIndex();
     this.check(TRUE, T.eq(path.condition, this.normal.of(general.condition)), 'when the loop turns');
+    this.check(path.condition, T.eq(from, this.normal.of(general.from)), 'start of the loop');
     this.compareStates(path.condition, general.before, 'before the loop');
     this.state = this.state.copy();
     forgetFields(this.state, general.writes, `@loop${n}`, path.condition);
