@@ -288,6 +288,10 @@ export class Hart {
   get madeBytes(): number {
     return this.#translator?.statistics.bytes ?? 0;
   }
+  /** Times that the code cache was full and all of it dropped. */
+  get flushes(): number {
+    return this.#translator?.statistics.flushes ?? 0;
+  }
 
   /** mtime ticks as the guest reads them: with clock 'instructions' the retired instructions, and the time asleep. */
   get time(): number {

@@ -236,14 +236,19 @@ function idle(): number {
   return deadline === Infinity ? deadline : tick();
 }
 
-/** A guest that never sleeps: looked at every so many turns, and collected when the translator has made so many bytes since. */
+/**
+ * A guest that never sleeps: looked at every so many turns, and collected when the translator has made so many bytes since, or dropped all:
+ * else the new regions would come beside the old ones, and malloc's heap keep the size.
+ */
 const COLLECT_TURNS = 256;
 const COLLECT_BYTES = 8 << 20;
 let turns = 0;
 let bytes = 0;
+let flushes = 0;
 function collectMuch(): void {
-  if (hart.madeBytes - bytes < COLLECT_BYTES) return;
+  if (hart.madeBytes - bytes < COLLECT_BYTES && hart.flushes === flushes) return;
   bytes = hart.madeBytes;
+  flushes = hart.flushes;
   collectModules();
 }
 
