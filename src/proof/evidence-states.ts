@@ -68,7 +68,7 @@ interface Kept {
 }
 
 /** Runs of the core, and changed states made of each that is kept. */
-const RUNS = 400;
+const RUNS = 1500;
 const CHANGED = 6;
 /** States of one kind: the same action, result, functions that run and tables that change. */
 const OF_A_KIND = 10;

@@ -91,7 +91,7 @@ function put(mutant: Mutant, fate: Fate): void {
   while (fates.length <= place) fates.push(null);
   fates[place] = fate;
 }
-const save = () => writeFileSync(given.file, `${JSON.stringify(matrix, null, 1)}\n`);
+const save = () => writeFileSync(given.file, `${JSON.stringify(matrix, null, 2)}\n`);
 /** What a fate comes down to: how, and the first theorem. */
 const groupOf = (fate: Fate | null): string => {
   const [how, what = ''] = (fate ?? 'not judged').split(': ');
