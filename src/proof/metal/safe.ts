@@ -72,6 +72,8 @@ const OBJECTS: Readonly<Record<string, (np: Term) => Term>> = {
   interrupts: (np) => T.shl(np, word(2)),
   seeds: (np) => T.shl(np, word(2)),
   planWords: () => word(4),
+  // Behind the kernel: what the log said last, for after a warm reset (log.ts: KEPT_FRAMES).
+  kernelEnd: () => word(3 * 4096),
   // As many words as planWords says, and MAX_PLAN_WORDS at most; state lies behind.
   plan: () => word(4 * 65536),
 };
@@ -555,6 +557,8 @@ export function askSafe(metal: MetalProgram, name: string): Question {
     args.filter((a): a is Term => !(a instanceof State)),
   );
   if (pre !== undefined) q.assume(pre);
+  // The image's end is an address of the board's RAM (system-image.ts).
+  q.assume(L.ult64(L.longVar(`symbol ${unit.texts.indexOf('kernelEnd')}`), L.long(1n << 34n)));
   const execution = new SafeExecution(sound, name, state, p);
   const before = state.copy();
   const result = execution.call(name, args);
