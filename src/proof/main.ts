@@ -21,7 +21,7 @@ import type { Manifest } from './manifest.ts';
 import type { Program } from './language.ts';
 import type { Sources } from './parse.ts';
 import type { Outcome } from './prove.ts';
-import type { SolverName } from './solver.ts';
+import type { Solve, SolverName } from './solver.ts';
 
 const { values: given } = parseArgs({
   options: {
@@ -59,6 +59,10 @@ function table(outcomes: readonly Outcome[]): string {
 const STORIES = 4;
 // Of a core that is not SAFE the others speak of what cannot be replayed: SAFE before all.
 const TOLD = ['SPEC-SAFE', 'FSPEC', 'FRAME', 'WINDOW', 'INV', 'WSC', 'OC', 'LR', 'SAFE', 'BOOT-SAFE'];
+
+/** For one question of a story, and milliseconds for all of them: a theorem is not proved, whether there is a story or not. */
+const STORY_SECONDS = 20;
+const STORY_TIME = 60_000;
 
 /** Between two lines that say how far it is. */
 const LINE_EVERY = 10_000;
@@ -148,20 +152,27 @@ async function main(): Promise<number> {
   // In the order of the theorems, not in that in which the workers finished.
   outcomes.sort((a, b) => position(questions, a) - position(questions, b));
   const unproved = outcomes.filter((o) => o.failed.length > 0);
-  if (unproved.length > 0 && !given['no-story']) {
-    const solve = await solver(solvers[0] ?? 'wasm', seconds);
-    const worst = unproved
-      .toSorted((a, b) => TOLD.indexOf(a.theorem.name) - TOLD.indexOf(b.theorem.name))
-      .slice(-STORIES);
-    for (const outcome of worst) console.log(await tell(program, texts, outcome, solve));
-    if (worst.length < unproved.length) {
-      console.log(`${unproved.length - worst.length} more are not proved; --only and --actions tell of one`);
-    }
-  }
   console.log(table(outcomes));
   for (const action of actionsOf(program).filter((a) => !isSpecified(program, a)))
     console.log(`${action.name}: behaviour.ts says nothing of it, so FSPEC does not either`);
   console.log(`${((performance.now() - from) / 1000).toFixed(1)} s, ${solvers.join(' and ')}`);
+  if (unproved.length > 0 && !given['no-story']) {
+    const solve = await solver(solvers[0] ?? 'wasm', Math.min(seconds, STORY_SECONDS));
+    const worst = unproved
+      .toSorted((a, b) => TOLD.indexOf(a.theorem.name) - TOLD.indexOf(b.theorem.name))
+      .slice(-STORIES);
+    for (const outcome of worst) {
+      const until = performance.now() + STORY_TIME;
+      const inTime: Solve = (...question) =>
+        performance.now() < until
+          ? solve(...question)
+          : Promise.resolve({ verdict: 'unknown', values: [], milliseconds: 0 });
+      console.log(await tell(program, texts, outcome, inTime));
+    }
+    if (worst.length < unproved.length) {
+      console.log(`${unproved.length - worst.length} more are not proved; --only and --actions tell of one`);
+    }
+  }
   const failed = unproved.map((o) => `${o.theorem.name} ${o.action?.name ?? ''}`.trim());
   const partly = names !== undefined || actions !== undefined;
   if (!partly) failed.push(...(await withoutSolver(program, texts)));
