@@ -142,7 +142,7 @@ test('what bare metal does not carry out is refused, not left out', async () => 
   );
   const { status, stderr } = await virtsec(['run', place, '--metal']);
   assert.equal(status, 2);
-  assert.match(stderr, /partition `a`: `config` is not carried out on bare metal/);
+  assert.match(stderr, /error\[VS109\]: bare metal does not carry out settings of an application/);
 });
 
 // ---- a partition in C
