@@ -17,7 +17,10 @@ const BYTES_OF_DATA = 16 * 1024;
 
 /** What a partition's program may import beside its own files. */
 const OF_THE_SDK: ReadonlyMap<string, string> = new Map<string, string>(
-  ['bare', 'apex', 'metal/aead', 'metal/ed25519', 'metal/random'].map((file) => [`virtsec/sdk/${path.basename(file)}`, `${SOURCES}sdk/${file}.ts`]),
+  ['bare', 'apex', 'metal/aead', 'metal/ed25519', 'metal/random'].map((file) => [
+    `virtsec/sdk/${path.basename(file)}`,
+    `${SOURCES}sdk/${file}.ts`,
+  ]),
 ).set('#guest-memory', `${SOURCES}vmm/metal/guest-memory.ts`);
 /** Who has this among its files draws from the board's seed, of which there are two halves. */
 const RANDOM = `${SOURCES}sdk/metal/random.ts`;
