@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const root = resolve(import.meta.dirname, '..');
 const tsc = join(root, 'node_modules/.bin/tsc');
@@ -26,6 +27,26 @@ writeFileSync(
   join(root, 'dist/package.json'),
   `${JSON.stringify({ name, version, type, imports: built(imports) }, null, 2)}\n`,
 );
+
+// The engine's modules of common machines (src/riscv/made.ts): of one hart, with so much memory.
+const load = (/** @type {string} */ file) => import(pathToFileURL(join(root, 'dist/src/riscv', file)).href);
+const { coreModule } = await load('core.js');
+const { layOut } = await load('layout.js');
+const { formOf } = await load('made.js');
+/** @type {Record<string, string>} */
+const made = {};
+for (const megabytes of [128, 256, 512, 1024]) {
+  const layout = layOut({ harts: 1, ramBase: 0x8000_0000, ramBytes: megabytes << 20, clock: 'host' });
+  for (const fuses of [false, true]) {
+    const { bytes, functions } = coreModule(layout, 0, fuses);
+    made[formOf(layout, 0, fuses)] = JSON.stringify([Buffer.from(bytes).toString('base64'), [...functions]]);
+  }
+}
+const madeFile = join(root, 'dist/src/riscv/made.js');
+const none = 'export const MADE = {};';
+const text = readFileSync(madeFile, 'utf8');
+if (!text.includes(none)) throw new Error(`build: ${madeFile} has no place for the modules`);
+writeFileSync(madeFile, text.replace(none, () => `export const MADE = ${JSON.stringify(made)};`));
 
 // What runs in partitions, once for each. The kernel process stays as it is: its files are what is proved and counted.
 /** @type {Record<string, string>} */

@@ -12,7 +12,7 @@ import { pmp } from './privileged/pmp.ts';
 import { tlb } from './privileged/tlb.ts';
 import { translation } from './privileged/translation.ts';
 import { trap } from './privileged/trap.ts';
-import { hostFuses, multiplyAddBody, multiplyAddSignature } from './softfloat/fused.ts';
+import { multiplyAddBody, multiplyAddSignature } from './softfloat/fused.ts';
 import { nativeFloat, softFloat } from './softfloat/source.ts';
 import { regionAccesses } from './translate/slow.ts';
 import { encodeModule } from './wasm/encoder.ts';
@@ -234,18 +234,20 @@ export interface Core {
   readonly functions: ReadonlyMap<string, FunctionType>;
 }
 
-/** The module of one hart; its imports are `env.memory`, CoreImports in `env`, and `env.table` if the machine translates. */
-export function coreModule(layout: Layout, hart: number): Core {
+/**
+ * The module of one hart; its imports are `env.memory`, CoreImports in `env`, and `env.table` if the machine translates.
+ * @param fuses whether the host has a fused multiply-add (`hostFuses`)
+ */
+export function coreModule(layout: Layout, hart: number, fuses: boolean): Core {
   const externals = new Map<string, Signature>(IMPORTS.map((entry, index) => [entry.name, { ...entry, index }]));
   // The interpreter is called by the sources and calls them: it takes the index after the imports.
   externals.set('interpret', { parameters: ['i64'], result: 'i64', index: externals.size });
-  const fused = hostFuses();
-  if (fused) externals.set(multiplyAddBody.name, multiplyAddSignature(externals.size));
+  if (fuses) externals.set(multiplyAddBody.name, multiplyAddSignature(externals.size));
   const sources: readonly Source[] = [
     // A short one first: V8 interprets a regular expression, the tokenizer's, on its first use and compiles it for the next.
     arithmetic,
     { file: 'softfloat', text: softFloat },
-    { file: 'softfloat/native', text: nativeFloat(fused) },
+    { file: 'softfloat/native', text: nativeFloat(fuses) },
     tlb,
     translation,
     pmp,
@@ -264,7 +266,7 @@ export function coreModule(layout: Layout, hart: number): Core {
     imports: IMPORTS,
     functions: [
       interpreter(layout, hart, compiled.signatures),
-      ...(fused ? [multiplyAddBody] : []),
+      ...(fuses ? [multiplyAddBody] : []),
       ...compiled.functions,
     ],
     // regions call any of them

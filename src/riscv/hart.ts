@@ -7,6 +7,8 @@ import { decodeBefore } from './interpret/entry.ts';
 import * as layoutOf from './layout.ts';
 import type { Layout } from './layout.ts';
 import type { Machine, ResetState } from './machine.ts';
+import { formOf, madeCore } from './made.ts';
+import { hostFuses } from './softfloat/fused.ts';
 import { MOST_REGIONS, Translator } from './translate/translator.ts';
 import type { TranslatorStatistics } from './translate/translator.ts';
 
@@ -63,20 +65,20 @@ const PC = 32;
 const F0 = 33;
 export const CSR0 = 4096;
 
-/** Modules by configuration and hart: machines of one form share them. */
 interface Compiled {
   readonly module: WebAssembly.Module;
   readonly functions: ReadonlyMap<string, FunctionType>;
 }
+/** By form: machines of one form share them. */
 const modules = new Map<string, Compiled>();
+const fuses = hostFuses();
 function compiled(layout: Layout, hart: number): Compiled {
-  const { harts, ramBase, ramBytes, clock, threshold } = layout;
-  const key = [harts, ramBase, ramBytes, clock, threshold, hart].join();
-  let known = modules.get(key);
+  const form = formOf(layout, hart, fuses);
+  let known = modules.get(form);
   if (!known) {
-    const { bytes, functions } = coreModule(layout, hart);
+    const { bytes, functions } = madeCore(form) ?? coreModule(layout, hart, fuses);
     known = { module: new WebAssembly.Module(bytes), functions };
-    modules.set(key, known);
+    modules.set(form, known);
   }
   return known;
 }
