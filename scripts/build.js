@@ -4,8 +4,17 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
+const PROGRAMS = [
+  'cli/main.js',
+  'kernel/hosted/main.js',
+  'kernel/hosted/spawner.js',
+  'kernel/hosted/core-thread.js',
+  'vmm/hosted/main.js',
+  'vmm/hosted/hart.js',
+  'drivers/console/main.js',
+];
 const root = resolve(import.meta.dirname, '..');
 const tsc = join(root, 'node_modules/.bin/tsc');
 if (!existsSync(tsc)) {
@@ -46,14 +55,17 @@ const madeFile = join(root, 'dist/src/riscv/made.js');
 const none = 'export const MADE = {};';
 const text = readFileSync(madeFile, 'utf8');
 if (!text.includes(none)) throw new Error(`build: ${madeFile} has no place for the modules`);
-writeFileSync(madeFile, text.replace(none, () => `export const MADE = ${JSON.stringify(made)};`));
+writeFileSync(
+  madeFile,
+  text.replace(none, () => `export const MADE = ${JSON.stringify(made)};`),
+);
 
-// What runs in partitions, once for each. The kernel process stays as it is: its files are what is proved and counted.
-/** @type {Record<string, string>} */
-const aliases = {};
-for (const [alias, path] of Object.entries(built(imports))) aliases[alias] = join(root, 'dist', path);
-const programs = ['vmm/hosted/main.js', 'vmm/hosted/hart.js', 'drivers/console/main.js'];
+// Programs that each run of a system starts. The kernel's core stays a file of its own: its hash is what was proved.
 const { bundle } = await import('./bundle.js'); // it needs a package that is only here for development
-// All are read before one is written: the files of one are modules of another.
-const bundled = programs.map((program) => bundle(join(root, 'dist/src', program), aliases));
-for (const [k, program] of programs.entries()) writeFileSync(join(root, 'dist/src', program), bundled[k]);
+// So do packages, but for yaml, which each run loads.
+/** @type {Record<string, string>} */
+const aliases = { yaml: fileURLToPath(import.meta.resolve('yaml')) };
+copyFileSync(join(root, 'node_modules/yaml/LICENSE'), join(root, 'dist/LICENSE-yaml'));
+for (const [alias, path] of Object.entries(built(imports))) aliases[alias] = join(root, 'dist', path);
+const kept = [join(root, 'dist/src/kernel/core/core.js')];
+for (const program of PROGRAMS) await bundle(join(root, 'dist/src', program), { aliases, kept });
