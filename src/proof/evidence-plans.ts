@@ -2,9 +2,11 @@
 // these is booted and run until a theorem is seen to be false: of a state that its boot and the invariant admit.
 import { random, randomPlan } from './explore.ts';
 import { CheckedCode, Endless, Unsafe } from './evidence-code.ts';
+import { edgesOf } from './evidence-edges.ts';
 import { breaches } from './evidence-states.ts';
 import { actionsOf } from './setting.ts';
 import type { Program } from './language.ts';
+import type { Edge } from './evidence-edges.ts';
 import type { Desk, Words } from './evidence-states.ts';
 import type { Effects } from './evidence-code.ts';
 import type { Kernel } from './story.ts';
@@ -44,6 +46,7 @@ export class Plans {
   readonly #bodies: ReadonlyMap<string, string>;
   readonly #hostile = new Map<string, Hostile[]>();
   readonly #learnt = new Map<string, Words[]>();
+  readonly #edges: ReturnType<typeof edgesOf>;
   constructor(program: Program, core: string, checked: CheckedCode, desk: Desk) {
     this.#program = program;
     this.#checked = checked;
@@ -52,6 +55,7 @@ export class Plans {
     this.#bodies = new Map(
       [...core.matchAll(/^(?:export )?function (\w+)\([^]*?\n\}\n/gm)].map(([body, name]) => [name, body]),
     );
+    this.#edges = edgesOf(checked, desk, this.#actions);
     const pick = random(7);
     for (let i = 0; i < PLANS; i++) this.#good.push(desk.words(randomPlan(checked.code, pick), true));
   }
@@ -177,6 +181,32 @@ export class Plans {
       }
     }
     return undefined;
+  }
+  /** As `refuted`, in the plans at the edges. */
+  refutedAtEdges(): string | undefined {
+    const { good, bad } = this.#edges;
+    for (const edge of good) {
+      const said = this.#atEdge(edge);
+      if (said !== undefined) return said === 'refused' ? 'COVER boot' : said;
+    }
+    for (const edge of bad) {
+      const said = this.#atEdge(edge);
+      if (said !== undefined && said !== 'refused') return said;
+    }
+    return undefined;
+  }
+  #atEdge({ plan, action, args, state }: Edge): string | undefined {
+    const [checked, desk] = [this.#checked, this.#desk];
+    const said = this.boots(desk.load(plan));
+    if (typeof said === 'string') return said;
+    if (!said) return 'refused';
+    if (action === undefined) return undefined;
+    const k = desk.load(plan);
+    checked.run(k, 'boot', []);
+    const after = desk.words(k, false);
+    checked.undo(k);
+    const [theorem] = breaches(this.#program, checked, desk.load(plan, [...after, ...state]), action, args);
+    return theorem === undefined ? undefined : `${theorem} ${action.name}`;
   }
   /** Plans that a solver has found for a mutant of this function are tried on its others. */
   learn(fn: string, k: Kernel): void {

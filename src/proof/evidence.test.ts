@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CheckedCode, Unsafe } from './evidence-code.ts';
+import { edgesOf } from './evidence-edges.ts';
 import { Plans } from './evidence-plans.ts';
 import { Desk, States } from './evidence-states.ts';
 import { agreedProgram, sources } from './manifest.ts';
+import { actionsOf } from './setting.ts';
 
 const texts = sources();
 const program = agreedProgram(texts);
@@ -48,6 +50,25 @@ test('a fault of a validator: what it lets in is seen to break a theorem; as it 
   assert.equal(
     exchanged('wf_handle', without, '', () => plans.refuted('wf_handle', '')),
     'BOOT-SAFE',
+  );
+});
+test('plans at the edges: boot accepts the full one, and refuses each that differs in what one check sees', () => {
+  const { good, bad } = edgesOf(checked, desk, actionsOf(program));
+  assert.ok(good.every(({ plan }) => plans.boots(desk.load(plan)) === true));
+  assert.deepEqual(
+    bad.filter(({ plan }) => plans.boots(desk.load(plan)) !== false),
+    [],
+  );
+  assert.equal(plans.refutedAtEdges(), undefined);
+  const from = 'k.rank[from] > k.rank[to]';
+  assert.equal(
+    exchanged('wf_port', from, 'true', () => plans.refutedAtEdges()),
+    'INV CALL',
+  );
+  const [window, noWindow] = ['k.winStart[w] >= k.winEnd[w]', 'k.winStart[w] > k.winEnd[w]'];
+  assert.equal(
+    exchanged('wf_window', window, noWindow, () => plans.refutedAtEdges()),
+    'INV tick',
   );
 });
 test('what SAFE forbids is not done', () => {

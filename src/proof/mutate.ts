@@ -13,7 +13,7 @@ import { Setting, actionsOf, argumentsOf, assumeOther, isPlan } from './setting.
 import { Execution } from './execute.ts';
 import { State } from './state.ts';
 import { findModel, stateOf } from './story.ts';
-import { FALSE, eq, forgetTerms, implies, wordVar } from './term.ts';
+import { FALSE, TRUE, eq, forgetTerms, implies, wordVar } from './term.ts';
 import { THEOREMS, subjectsOf } from './theorems.ts';
 import type { Program } from './language.ts';
 import type { Outcome } from './prove.ts';
@@ -215,9 +215,22 @@ function isStricter(fn: string, other: string): Theorem {
   };
   return { name: 'STRICTER', says: 'what the second accepts the first does', of: 'once', ask };
 }
-const isBootOnly = (fn: string): boolean => fn.startsWith('wf_');
-/** The function that is changed stands beside the original under this name. */
+/** Of a plan that boot, with the mutant, accepts: the validator as it was accepts every row. */
+function isImplied(): Theorem {
+  const ask = (program: Program) => {
+    const x = new Setting(program, undefined);
+    x.assumePlan();
+    x.goalHolds('implied', WHOLE, State.fresh(program, isPlan(program)), TRUE);
+    return x.q;
+  };
+  return { name: 'IMPLIED', says: 'boot accepts no plan that it did not', of: 'once', ask };
+}
+const isBootOnly = (fn: string): boolean => fn.startsWith('wf_') || fn === 'validate';
+/** The function that is changed stands beside the original under this name; or the original does, beside the mutant. */
 const TWIN = 'theMutant';
+const ORIGINAL = 'theOriginal';
+/** The original validator, of all its rows. */
+const WHOLE = 'allAsBefore';
 
 /**
  * What becomes of a mutant. `run`: theorems that are false of it, each seen in a run of it; `replayed`: a theorem of which a
@@ -333,14 +346,52 @@ export class Judge {
   async asked(mutant: Mutant): Promise<Fate> {
     const program = readProgram('typescript', { ...this.#texts, core: planted(this.#texts.core, mutant) });
     const { boot } = this.#users(mutant.fn);
-    const learnt = boot ? this.#with(mutant, () => this.#plans.refutedByLearnt(mutant.fn)) : undefined;
+    const learnt = this.#with(
+      mutant,
+      () => this.#plans.refutedAtEdges() ?? (boot ? this.#plans.refutedByLearnt(mutant.fn) : undefined),
+    );
     if (learnt !== undefined) return `run: ${learnt}`;
     if (await this.#isProved(isTheSame(mutant.fn, TWIN, boot), mutant)) {
       const unsafe = await this.#refuted(mutant, program, (theorem) => theorem.name.endsWith('SAFE'));
       return /^(solver|replayed)/.test(unsafe) ? unsafe : 'same';
     }
-    if (isBootOnly(mutant.fn) && (await this.#isProved(isStricter(mutant.fn, TWIN), mutant))) return 'stricter';
+    if (isBootOnly(mutant.fn) && (await this.#isStricter(mutant, program))) return 'stricter';
     return await this.#refuted(mutant, program);
+  }
+  /** Whether boot accepts less, by this validator alone or since the others see to it, and stays within the tables. */
+  async #isStricter(mutant: Mutant, program: Program): Promise<boolean> {
+    const isOne = mutant.fn !== 'validate' && (await this.#isProved(isStricter(mutant.fn, TWIN), mutant));
+    if (!isOne && !(await this.#isImplied(mutant))) return false;
+    const safe = THEOREMS.filter((theorem) => theorem.name === 'BOOT-SAFE');
+    const outcomes = await Promise.all(
+      safe.map(async (theorem) => await proveOne(program, theorem, undefined, { solvers: this.#solvers, first: true })),
+    );
+    return outcomes.every(({ failed }) => failed.length === 0);
+  }
+  async #isImplied(mutant: Mutant): Promise<boolean> {
+    const { core } = this.#texts;
+    // The line of `validate` that is about it says which rows it has.
+    const line =
+      mutant.fn === 'validate'
+        ? lineOf(core, mutant)
+        : core.split('\n').find((text) => text.startsWith('  ') && text.includes(`if (!${mutant.fn}(k`));
+    const name = line && /wf_\w+/.exec(line)?.[0];
+    if (line === undefined || name === undefined) return false;
+    const from = core.search(new RegExp(`^export function ${name}\\(`, 'm'));
+    const original = core
+      .slice(from, core.indexOf('\n}\n', from) + 3)
+      .replace(/^export function \w+/, `function ${ORIGINAL}`);
+    const loop = line.replace(name, ORIGINAL).replace('return E_PLAN', 'return false');
+    const whole = `function ${WHOLE}(k: Kernel): boolean {\n${loop}\n  return true;\n}\n`;
+    try {
+      const text = `${planted(core, mutant)}\n${original}\n${whole}`;
+      const program = readProgram('typescript', { ...this.#texts, core: text });
+      const { failed } = await proveOne(program, isImplied(), undefined, { solvers: this.#solvers, first: true });
+      return failed.length === 0;
+    } catch (error) {
+      if (error instanceof OutsideLanguage) return false;
+      throw error;
+    }
   }
   /** Whether the prover refutes this theorem of the mutant too. */
   async isRefuted(mutant: Mutant, key: string): Promise<boolean> {
