@@ -193,12 +193,15 @@ function full(checked: CheckedCode): Maker {
   return x;
 }
 
-/** Plans that boot must accept, and plans that it must refuse. */
+/**
+ * Plans that boot must accept, and plans that it must refuse. `beyond`: that it must refuse, though no theorem is false of a
+ * boot that does not (survivors.md): only a test sees it.
+ */
 export function edgesOf(
   checked: CheckedCode,
   desk: Desk,
   actions: readonly Action[],
-): { readonly good: readonly Edge[]; readonly bad: readonly Edge[] } {
+): { readonly good: readonly Edge[]; readonly bad: readonly Edge[]; readonly beyond: readonly Words[] } {
   const c = (name: string) => Number(checked.code[name]);
   const numbered = (edits: readonly Edit[]): number[] =>
     edits.flatMap(([name, row, value]) => [checked.names.indexOf(name), row, value]);
@@ -333,8 +336,40 @@ export function edgesOf(
   // Frames of two.
   refuse(few, ['memoryBase', 3, 16]);
   refuse(few, ['memoryBase', 3, 16], ['memoryFrames', 1, 1], ['memoryFrames', 3, 1]);
+  // Of no consequence in the core, or of one that the specification says nothing about.
+  const beyond: Words[] = [];
+  const beyondOf = (base: Words, ...edits: Edit[]) => beyond.push([...base, ...numbered(edits)]);
+  for (const [name, row, value] of [
+    ['memoryBase', 0, -1], ['streamBase', 0, -1], ['streamFrames', 1, -1], ['manager', 0, -2], ['beatPeriod', 0, base],
+    ['hmPeriod', 0, 0], ['hmPeriod', 0, base], ['hmAction', codeRow(0, 1), c('HM_IGNORE')], ['portBytes', 0, 0],
+    ['hmAction', codeRow(0, 1), c('HM_DELIVER')], ['portWithin', 2, 0], ['portWithin', 2, base], ['sampleBytes', 0, 0],
+    ['sampleRefresh', 0, -1], ['sampleRefresh', 0, base - 1], ['winPart', 0, -2], ['winPart', 0, 6],
+    ['joined', pair(3, 4), 1],
+  ] as const) beyondOf(few, [name, row, value]); // prettier-ignore
+  beyondOf(all, ['joined', pair(2, 34), 2]);
+  beyondOf(few, ['memoryBase', 5, c('MAX_FRAMES')], ['memoryFrames', 5, 1]);
+  beyondOf(few, ['streamBase', 1, c('MAX_FRAMES')], ['streamFrames', 1, 1]);
+  // A stream that no end leads to; one that leads to the other's end, and is not led to from there.
+  const twin: Edit[] = [['ns', 0, 3], ['streamFrom', 2, 0], ['streamTo', 2, 1], ['streamBase', 2, 90]]; // prettier-ignore
+  beyondOf(few, ...twin);
+  const oneWay: Edit[] = [['streamToEnd', 2, 1], ['ends', 1, 2], ['endStream', end(1, 1), 2], ['joined', pair(1, 0), 3]]; // prettier-ignore
+  beyondOf(few, ...twin, ...oneWay);
+  for (const row of [1, 16]) {
+    const unused: Edit[] = [['nwindows', 0, 5], ['winSchedule', 4, row], ['winEnd', 4, 10], ['frameLength', 2, 10]]; // prettier-ignore
+    beyondOf(few, ...unused, ['scheduleFirst', row, 4], ['scheduleEnd', row, 5]);
+  }
+  const empty = new Maker(checked);
+  empty.partitions(1, 0);
+  empty.put('nmodes', 0, 1);
+  empty.put('ncores', 0, 1);
+  empty.schedule(0, 0, [1]);
+  const one = desk.words(empty.k, true);
+  beyondOf(one, ['nports', 0, -1]);
+  beyondOf(one, ['nsamples', 0, -1]);
+  beyondOf(one, ['np', 0, 0]);
+
   // A program that has ended goes, whatever the module does about it.
   const isTold: Edit[] = [['mayMode', 0, 1], ['hmAction', codeRow(0, c('FAULT_EXIT')), c('HM_MODE')]]; // prettier-ignore
   good.push(acting('fault', [0, c('FAULT_EXIT')], [], isTold));
-  return { good, bad };
+  return { good, bad, beyond };
 }

@@ -53,12 +53,13 @@ test('a fault of a validator: what it lets in is seen to break a theorem; as it 
   );
 });
 test('plans at the edges: boot accepts the full one, and refuses each that differs in what one check sees', () => {
-  const { good, bad } = edgesOf(checked, desk, actionsOf(program));
+  const { good, bad, beyond } = edgesOf(checked, desk, actionsOf(program));
   assert.ok(good.every(({ plan }) => plans.boots(desk.load(plan)) === true));
   assert.deepEqual(
     bad.filter(({ plan }) => plans.boots(desk.load(plan)) !== false),
     [],
   );
+  for (const words of beyond) assert.equal(plans.boots(desk.load(words)), false, words.slice(-9).join());
   assert.equal(plans.refutedAtEdges(), undefined);
   const from = 'k.rank[from] > k.rank[to]';
   assert.equal(
