@@ -212,6 +212,7 @@ function constantsOf(layout: Layout, hart: number): Constants {
     JUMPS_BYTES: layoutOf.JUMPS_BYTES,
     ENTRY_PAGE_END: PAGE_END,
     ENTRY_CROSSING: CROSSING,
+    DIRTY: layout.dirty,
     RAM: layout.ramAt,
     RAM_BASE: BigInt(layout.ramBase),
     RAM_BYTES: BigInt(layout.ramBytes),

@@ -4,6 +4,7 @@
 //   0x1000    machine header: how the machine was made, and words by which threads speak to harts
 //   0x10000   device state: 64 KiB that belong to the VMM
 //   0x20000   one block for each hart, each with registers, CSRs, logs, fetch TLBs, data TLBs, decoded pages
+//   dirty     which pages of RAM harts have written
 //   ramAt     the guest's RAM, up to the end of memory
 //
 // Harts share RAM, the header and the device state; a block is touched by its own hart's thread alone, but for the words
@@ -276,6 +277,8 @@ export interface Layout extends Omit<MachineConfiguration, 'translate'> {
   readonly tlbBytes: number;
   readonly slotCount: number;
   readonly hart: readonly HartLayout[];
+  /** A byte for each page of RAM: 1 once a hart has written there (`Machine.takeDirtyPages`). */
+  readonly dirty: number;
   readonly ramAt: number;
   /** 64 KiB pages of the whole memory. */
   readonly memoryPages: number;
@@ -311,7 +314,7 @@ export function layOut(configuration: MachineConfiguration): Layout {
       hart.push({ base, pageSlots, stored, tlbs, slots });
       at = align(slots + slotCount * SLOT_STRIDE, 0x10000);
     }
-    const ramAt = align(at, 0x200000);
+    const ramAt = align(at + ramPages, 0x200000);
     const end = ramAt + ramBytes;
     if (end <= 2 ** addressBits) {
       const { clock } = configuration;
@@ -326,6 +329,7 @@ export function layOut(configuration: MachineConfiguration): Layout {
         tlbBytes,
         slotCount,
         hart,
+        dirty: at,
         ramAt,
         memoryPages: end / 0x10000,
       };

@@ -128,6 +128,22 @@ export class Machine {
     }
   }
 
+  /**
+   * For snapshots: which pages of RAM (of 4 KiB, counted from its start, ascending) harts have written since the last call, or since
+   * there is the machine. What the host writes into `ram` is not among them. No hart may be in `run`, else an Error is thrown. Stores
+   * cost nothing more: a page is marked when its first store misses the TLB, and this call has all TLBs flushed.
+   */
+  takeDirtyPages(): number[] {
+    for (const hart of this.layout.hart.keys())
+      if (Atomics.load(this.#words, this.#mailbox(hart, 'RUNNING')) !== 0) throw new Error(`hart ${hart} runs`);
+    const dirty = new Uint8Array(this.memory.buffer, this.layout.dirty, this.ram.length / layoutOf.PAGE);
+    const pages = [];
+    for (let page = dirty.indexOf(1); page >= 0; page = dirty.indexOf(1, page + 1)) pages.push(page);
+    dirty.fill(0);
+    for (const hart of this.layout.hart.keys()) this.#request(hart, layoutOf.REQUEST_FENCE_TLB);
+    return pages;
+  }
+
   /** Puts a hart that is not running into its reset state (Privileged ISA 3.4). Interrupt lines stay. */
   reset(hart: number, state: ResetState): void {
     const { base } = this.layout.hart[hart];

@@ -19,6 +19,9 @@ fn ram_store(host:i32, log:i32, value:i64):void {
   else st8(host, value);
 }
 
+// Every page comes this way before it can be written another: a TLB's entry for stores is made by a store or an atomic access
+fn page_dirty(host:i32):void { st8(DIRTY + (host - RAM >>> 12), 1); }
+
 // 2^log bytes at a physical address, zero-extended; -1 bus answers are access faults at va
 fn physical_load(pa:i64, log:i32, va:i64):i64 {
   if (pa - RAM_BASE <u RAM_BYTES) return ram_load(i32(pa - RAM_BASE) + RAM, log);
@@ -36,6 +39,7 @@ fn physical_load(pa:i64, log:i32, va:i64):i64 {
 fn physical_store(pa:i64, log:i32, value:i64, va:i64):void {
   if (pa - RAM_BASE <u RAM_BYTES) {
     let host = i32(pa - RAM_BASE) + RAM;
+    page_dirty(host);
     ram_store(host, log, value);
     let slot = ld32(PAGE_SLOTS + (i32(pa - RAM_BASE >>> 12L) << 2));
     if (slot) code_stored(slot, host, 1 << log);
@@ -120,6 +124,7 @@ fn atomic_address(va:i64, log:i32, access:i32):i32 {
   let slot = ld32(PAGE_SLOTS + (i32(pa - RAM_BASE >>> 12L) << 2));
   // the write is not seen here: a page of code that has atomics in it is not worth more
   if (access && slot) slot_drop(slot);
+  if (access) page_dirty(host);
   tlb_insert(va, host, access);
   return host;
 }

@@ -71,6 +71,7 @@ fn walk(va:i64, access:i32, mode:i32, satp:i64):i64 {
       if (access == 1) used = used | 0x80L;
       if (used != pte) {
         if (pmp_allows(at, 8L, 1, 1) == 0) return access_fault(va, access);
+        page_dirty(host);
         if (acas64(host, pte, used) != pte) return walk(va, access, mode, satp);
       }
       let leaf = i32(pte >>> 5L) & 1 | i32(pte >>> 2L) & 4;
