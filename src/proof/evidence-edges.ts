@@ -232,6 +232,8 @@ export function edgesOf(
     ['handleMask', end(p, h), 1],
   ];
 
+  refuse(all, ['np', 0, 65]);
+  refuse(all, ['nmodes', 0, 9]);
   // Partitions: a manager, an auditor, a mode that there are not; periods whose sums overflow; rights that are not had.
   refuse(few, ['manager', 0, 6], ...policy(0, 6, 'FLOW_WATCH'));
   refuse(few, ['auditor', 0, 6], ...policy(0, 6, 'FLOW_AUDIT'));
