@@ -373,5 +373,46 @@ export function edgesOf(
   // A program that has ended goes, whatever the module does about it.
   const isTold: Edit[] = [['mayMode', 0, 1], ['hmAction', codeRow(0, c('FAULT_EXIT')), c('HM_MODE')]]; // prettier-ignore
   good.push(acting('fault', [0, c('FAULT_EXIT')], [], isTold));
+  // Limits of arguments, of time and of queues; what is given back of several words, each with its own value.
+  const rare = (name: string, args: readonly number[], state: readonly Edit[] = [], edits: readonly Edit[] = []) =>
+    good.push(acting(name, args, state, edits));
+  rare('EXIT', [0, c('MAX_STATUS')]);
+  rare('LOG', [0, c('MAX_TEXT')]);
+  rare('RAISE', [0, c('MAX_CODES')]);
+  rare('GRANT', [0, 5], [['memoryUsed', 0, 15]]);
+  rare('GRANT', [0, 1], [['memoryUsed', 0, 1]]);
+  const audited: Edit[] = [['faults', 2, 1], ['restarts', 2, 2], ['illegal', 2, 3]]; // prettier-ignore
+  rare('AUDIT', [1, 2], audited, [['auditor', 2, 1], ...policy(2, 1, 'FLOW_AUDIT')]);
+  rare('STATUS', [2, 1], [['callState', 2, c('C_LATE')]]);
+  rare('STATUS', [3, 0], called);
+  rare('STATUS', [1, 32]);
+  const waits = (p: number, why: string, port: number): Edit[] => [
+    ['why', p, c(why)],
+    ['waitPort', p, port],
+    ['untilHi', p, 1],
+  ];
+  rare('RESULT', [0], [...waits(0, 'W_SPACE', 0), ['count', 0, 2]]);
+  rare('RESULT', [0], [...waits(0, 'W_ANY', 0), ['fresh', 0, 1]]);
+  rare('RECEIVE', [1, 1], [['count', 0, 1], ['out', 3, 9]]); // prettier-ignore
+  rare('RECEIVE', [4, 0], [['count', 1, 1], ['lost', 1, 3]]); // prettier-ignore
+  rare('SEND', [3, 1, 4], [['head', 3, 1], ['count', 3, 1], ['inp', 0, 7]]); // prettier-ignore
+  rare('BEAT', [0], [['timeHi', 0, intMax], late], [['beatPeriod', 0, 5]]);
+  const older: Edit[] = [['timeHi', 0, 1], ['timeLo', 0, 5], ['sampleValid', 1, 1], ['sampleLo', 1, 10]]; // prettier-ignore
+  rare('READ', [4, 2], older);
+  const ended: Edit[] = [['state', 4, c('P_WIPING')], ['cursor', 4, places.at('slotEnd', 4)]]; // prettier-ignore
+  rare('work', [0, 4], [...ended, ...waits(3, 'W_SPACE', 3), ['count', 3, 2], ['lost', 1, 3]]);
+  rare('loaded', [0], [['state', 0, c('P_ASKED')], ['done', 0, 1], ['exitStatus', 0, 7]]); // prettier-ignore
+  const long: Edit[] = [['frameLength', 1, base - 1], ['winEnd', 3, base - 1]]; // prettier-ignore
+  rare('tick', [intMax - 2], [...inMode1, ['framePos', 0, base - 2]], long);
+  rare('takeSwitch', [1], [['switched', 1, 5]]);
+  rare('stop', [], [['sysMode', 0, c('SYS_STOPPING')]]);
+  // Two streams whose ends have other numbers at the other side.
+  const crossed: Edit[] = [['endStream', end(0, 0), 2], ['joined', pair(0, 1), 3]]; // prettier-ignore
+  rare('NOTIFY', [0, 1], [], [...twin, ...oneWay, ...second, ...crossed]);
+  rare('allDone', []);
+  rare('allDone', [], [], [['counts', 0, 1]]);
+  rare('allDone', [], [['state', 0, c('P_HALTED')], ['done', 0, 1]], [['counts', 0, 1]]); // prettier-ignore
+  // Of rows that there are not nothing is looked at.
+  good.push({ plan: [...one, ...numbered([['ends', 1, 1], ['endStream', end(1, 0), -1]])], args: [], state: [] }); // prettier-ignore
   return { good, bad, beyond };
 }

@@ -98,7 +98,14 @@ const groupOf = (fate: Fate | null): string => {
   return `${how} ${what.split(/[ ,]/, 1)[0] ?? ''}`.trim();
 };
 /** Which theorem is seen first depends on what was judged before; that one is, does not. */
-const kindOf = (fate: Fate | null): string => (fate ?? '').replace(/^(run|replayed|solver): .*/, 'refuted');
+const kindOf = (fate: Fate | null): string => (fate ?? '').replace(/^(run|replayed): .*/, 'refuted').split(':', 1)[0];
+/** A solver's model that is not replayed may only want instances: with more patience, what was open can come to that. */
+function isAsBefore(fate: Fate, before: Fate | null): boolean {
+  const kinds = [kindOf(fate), kindOf(before)];
+  return (
+    kinds[0] === kinds[1] || (kinds.includes('solver') && kinds.some((kind) => kind === 'refuted' || kind === 'open'))
+  );
+}
 
 function table(): string {
   const lines = [...Map.groupBy(all, (m) => groupOf(fateOf(m)))]
@@ -161,8 +168,8 @@ async function mutation(): Promise<string[]> {
       pick,
     )) {
       const fate = judge.seen(mutant) ?? (await judge.asked(mutant));
-      const isSame = kindOf(fate) === kindOf(fateOf(mutant));
-      if (!isSame) wrong.push(`${nameOf(mutant)}: ${fate}, but ${fateOf(mutant)} in mutants.json`);
+      if (!isAsBefore(fate, fateOf(mutant)))
+        wrong.push(`${nameOf(mutant)}: ${fate}, but ${fateOf(mutant)} in mutants.json`);
       say(fate, mutant);
     }
   }
