@@ -34,7 +34,7 @@ type Check = (threshold: number, engine?: string) => Promise<boolean>;
 /** `holds` must be true of the engine in both tiers, and false in the end of the one with the fault. */
 function checked(about: string, fault: readonly [file: string, find: string, replace: string], holds: Check): void {
   for (const threshold of TIERS) {
-    test(`${about}: ${threshold ? 'translated' : 'interpreted'}`, { timeout: 60_000 }, async () => {
+    test(`${about}: ${threshold ? 'translated' : 'interpreted'}`, { timeout: 120_000 }, async () => {
       assert.ok(await holds(threshold));
       await withFault(...fault, async (engine) => {
         // a lock that is not atomic may also stay taken for ever
@@ -65,7 +65,7 @@ const meeting = (hart: number): Record<number, number> => ({
   [a5]: MEETING + (1 - hart) * 64,
   [t1]: 1,
 });
-const COUNT = 8 * 500;
+const COUNT = 8 * 250;
 
 /** `body` COUNT times on two harts, which meet each eighth time: a0 = DATA. */
 function counting(body: readonly number[]): Program[] {
@@ -151,7 +151,7 @@ checked('SB with AMOSWAP.AQRL as stores', NOT_ATOMIC, async (threshold, engine) 
 
 // x86 orders stores and loads so, whatever the engine does: the control is a reader that looks in the wrong order.
 for (const threshold of TIERS)
-  test(`MP with fences: who sees the flag sees the data: threshold ${threshold}`, { timeout: 60_000 }, async () => {
+  test(`MP with fences: who sees the flag sees the data: threshold ${threshold}`, { timeout: 120_000 }, async () => {
     const writer = litmus(0, [sw(t1, a0, 0), FENCE_W_W, sw(t1, a1, 0)]);
     const [flag, data] = [lw(s0, a1, 0), lw(s1, a0, 0)];
     const reader = (...loads: readonly number[]): Program => litmus(1, [...loads, sw(s0, a2, 0), sw(s1, a2, 4)]);

@@ -22,7 +22,7 @@ export interface Program {
 /** Programs lie so far apart, from RAM's start. */
 const PROGRAM_BYTES = 0x1000;
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 40_000;
 const PATIENCE_WITH_FAULT_MS = 5000;
 export class PatienceError extends Error {}
 
