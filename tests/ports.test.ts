@@ -85,9 +85,9 @@ system: test
 partitions:
   a: { app: ./a.ts, memory: 16M }
   b: { app: ./b.ts, memory: 16M }
-  # Their illegal calls are only counted, so that they go on.
-  bad: { app: ./bad.ts, memory: 16M, faults: { call: log, otherwise: stop }, may: { manage: worse } }
-  worse: { app: ./worse.ts, memory: 16M, faults: { call: log, otherwise: cold-restart, restarts: 8 per 1m, backoff: 10ms } }
+  # Their illegal calls are only counted, so that they go on; a legal one may put them to sleep for good, and then they begin anew.
+  bad: { app: ./bad.ts, memory: 16M, faults: { call: log, heartbeat: cold-restart, beat: 400ms, otherwise: cold-restart, restarts: 8 per 1m, backoff: 10ms }, may: { manage: worse } }
+  worse: { app: ./worse.ts, memory: 16M, faults: { call: log, heartbeat: cold-restart, beat: 400ms, otherwise: cold-restart, restarts: 8 per 1m, backoff: 10ms } }
 channels:
   orders: { queuing: a -> b, bytes: 64, depth: 4, overflow: block }
   news: { queuing: b -> a, bytes: 64, depth: 2, overflow: drop }
@@ -109,8 +109,9 @@ channels:
     ),
   );
   await system.waitFor('log', (e) => e.partition === 'a' && e.text === 'called 2000');
-  // How many illegal calls come in meanwhile is the machine's affair, and one of the legal ones may have put it to sleep for good.
-  await system.waitFor('denied', (e) => e.partition === 'bad');
+  // How many illegal calls come in meanwhile is a matter of the machine; that there are many is not.
+  const told = () => system.events.filter((e) => e.event === 'denied' && e.partition === 'bad').length;
+  await system.waitFor('denied', (e) => e.partition === 'bad' && told() > 10);
   assert.equal(
     system.events.some((e) => e.event === 'exit' && ['a', 'b'].includes(e.partition)),
     false,

@@ -42,7 +42,7 @@ const HELP: Partial<Record<ErrorCode, string>> = {
   BAD_INDENT: 'close what is open (`{` with `}`, `[` with `]`), and indent what belongs together alike',
   RESOURCE_EXHAUSTION: `at most ${MAX_DEPTH} levels are read`,
 };
-const USUAL_HELP = 'see the description in `virtsec new hello` for how it is written';
+const USUAL_HELP = '`virtsec new system NAME` writes a description to compare with';
 
 /** What decoders make of bytes that are no UTF-8. */
 const NOT_UTF8 = '\ufffd';

@@ -90,7 +90,7 @@ function namesFor({ channels, modes, partitions }: Description, tables: Tables, 
 const isOperator = ({ what }: Partition): boolean => what === 'virtsec/operator';
 
 /**
- * The image of a system. Throws a Failure that says which partition is in the way, or that the core, which is compiled from its
+ * The image of a system, of which bare metal carries out all (VS109). Throws a Failure that says which partition is in the way, or that the core, which is compiled from its
  * source, is not the proved one (`anyCore`: it need not be). `kernel`: another one than the compiler's own, for tests.
  */
 export async function bareImage(
@@ -106,7 +106,7 @@ export async function bareImage(
   const compiled = compileSystem(description, bootAsWritten(description), { rows: 0, columns: 0 });
   const partitions: BarePartition[] = [];
   for (const [p, partition] of description.partitions.entries()) {
-    const { name, form, what, memory, devices, grants, config, at } = partition;
+    const { name, form, what, memory, devices, at } = partition;
     const no = (why: string): never => {
       throw new Failure(EXIT.usage, `virtsec build: partition \`${name}\`: ${why}`);
     };
@@ -130,10 +130,6 @@ export async function bareImage(
         registers: [UART],
         interrupt: UART_INTERRUPT,
       });
-    } else if (config !== undefined) {
-      no('`config` is not carried out on bare metal: what a program there is to know stands in its source');
-    } else if (grants.file !== undefined || grants.folder !== undefined) {
-      no('no file is granted on bare metal');
     } else if (isOperator(partition)) {
       partitions.push({ ...common, file: sourceAt('drivers/operator/bare.ts') });
     } else if (what === undefined || what.endsWith('.wasm') || what.startsWith('virtsec/')) {

@@ -13,7 +13,7 @@ import type { Term } from '../../proof/term.ts';
 import type { Type } from '../source.ts';
 
 /** After a call that may have written the table, when `guard` holds. */
-class Havoc extends Contents {
+export class Havoc extends Contents {
   readonly before: Contents;
   readonly guard: Term;
   readonly name: string;

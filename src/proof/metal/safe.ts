@@ -7,8 +7,9 @@
 // where they are called. Of the core's functions CORE says what is needed: they keep `core`, and SAFE of the core is theirs.
 import { Analysis, eachNode } from '../../compiler/analysis.ts';
 import { INTRINSICS } from '../../compiler/intrinsic-table.ts';
+import { Havoc } from '../../compiler/validation/contract.ts';
 import { Question } from '../question.ts';
-import { Contents, State, Zero } from '../state.ts';
+import { State, Zero } from '../state.ts';
 import * as L from '../long.ts';
 import * as T from '../term.ts';
 import { MetalExecution, placeOf } from './execution.ts';
@@ -103,22 +104,6 @@ export function askAddress(metal: MetalProgram): Question {
   return q;
 }
 
-/** After a call that may have written the table, when `guard` holds. */
-class Any extends Contents {
-  readonly before: Contents;
-  readonly guard: Term;
-  readonly name: string;
-  constructor(before: Contents, guard: Term, name: string) {
-    super();
-    this.before = before;
-    this.guard = guard;
-    this.name = name;
-  }
-  protected override compute(index: Term): Term {
-    return T.ite(this.guard, T.cell(this.name, index), this.before.read(index));
-  }
-}
-
 /** What no function may write; the supervisor writes messages' words, and everything is written before the partitions run. */
 const staysAs = (metal: MetalProgram, subject: string): ((name: string) => boolean) =>
   RUNNING.has(subject) ? (name) => metal.isPlan(name) && name !== 'inp' : () => false;
@@ -185,7 +170,7 @@ export class Sound {
     for (const name of names) {
       if (this.isPlan(name)) continue;
       const table = state.tables.get(name);
-      if (table !== undefined) state.tables.set(name, new Any(table, condition, `${version}.${name}`));
+      if (table !== undefined) state.tables.set(name, new Havoc(table, condition, `${version}.${name}`));
       else if (state.fields.has(name))
         state.fields.set(name, T.ite(condition, T.wordVar(`${version}.${name}`), state.field(name)));
     }
