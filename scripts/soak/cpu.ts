@@ -20,12 +20,8 @@ const HASHED = 1 << 20;
 const LOOK_MS = 5000;
 /** A round takes some seconds. */
 const SILENCE_MS = 180_000;
-/**
- * The harts' code caches fill, and malloc's heap comes to the size that it has when both are full, in some ten minutes on one core: so much of an
- * hour is left out. Beyond that nothing may stay.
- */
+/** The translator's code cache may fill after the first looks; beyond that nothing may stay. */
 const WARM_LOOKS = 12;
-const WARM_SHARE = 1 / 6;
 const GROWTH_MIB = 48;
 
 /** SHA-256 of the bytes that the guest's generator makes from 1. */
@@ -133,11 +129,11 @@ export async function soak(minutes: number, harts: number): Promise<string | und
     if (isSilent) return `no round for ${SILENCE_MS / 1000} s; its last words:\n${output.slice(-2000)}`;
     const done = /soak done (\d+)/.exec(output);
     if (status !== 0 || !done) return `status ${status}; its last words:\n${output.slice(-2000)}`;
-    const warm = memory.slice(Math.max(WARM_LOOKS, Math.round(memory.length * WARM_SHARE)));
+    const warm = memory.slice(WARM_LOOKS);
     const third = Math.floor(warm.length / 3);
     const [early, late] = third > 0 ? [median(warm.slice(0, third)), median(warm.slice(-third))] : [0, 0];
     process.stdout.write(
-      `${done[1]} rounds in ${minutes} minutes; memory ${early.toFixed(0)} MiB in the first third after warming up, ${late.toFixed(0)} in the last, ` +
+      `${done[1]} rounds in ${minutes} minutes; memory ${early.toFixed(0)} MiB in the first third, ${late.toFixed(0)} in the last, ` +
         `at most ${Math.max(...memory).toFixed(0)}\n`,
     );
     return late > early + GROWTH_MIB ? `the VMM grew by ${(late - early).toFixed(0)} MiB` : undefined;
