@@ -65,7 +65,7 @@ const meeting = (hart: number): Record<number, number> => ({
   [a5]: MEETING + (1 - hart) * 64,
   [t1]: 1,
 });
-const COUNT = 8 * 250;
+const COUNT = 8 * 500;
 
 /** `body` COUNT times on two harts, which meet each eighth time: a0 = DATA. */
 function counting(body: readonly number[]): Program[] {
